@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+
+// Commands are imported when they run: `ds4 --help` answers at once.
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const program = new Command("ds4")
+  .description("A real public IPv4 for a home behind DS-Lite or carrier-grade NAT.")
+  .version(version)
+  .showHelpAfterError("(ds4 --help shows what there is)")
+  .addHelpText(
+    "after",
+    `
+A site is a file inventory/<site>.yaml; its name can be left out where there is only one.
+Exit status: 0 done or in sync, 1 failed, 2 something to change (status and plan).`,
+  );
+
+/** A command on a site, with the options that all have. */
+function siteCommand(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .argument("[site]", "name of the site")
+    .addOption(new Option("-i, --inventory <folder>", "where the site files are").default("inventory"))
+    .option("--json", "print one JSON object instead of text")
+    .option("-F, --ssh-config <file>", "use this file instead of ~/.ssh/config")
+    .option("--accept-new-host-key", "trust a host that isn't in known_hosts yet, and remember it");
+}
+
+const yes = () => new Option("-y, --yes", "don't ask before changing anything");
+
+siteCommand("apply", "set up both hosts as the inventory says")
+  .addOption(yes())
+  .action(async (site, options) => {
+    const { apply } = await import("./commands/apply.js");
+    process.exitCode = await apply(site, options);
+  });
+siteCommand("status", "show what differs from what is wanted").action(async (site, options) => {
+  const { status } = await import("./commands/status.js");
+  process.exitCode = await status(site, options);
+});
+siteCommand("plan", "show what apply would do")
+  .option("--script", "print the very scripts that apply would run")
+  .action(async (site, options) => {
+    const { plan } = await import("./commands/plan.js");
+    process.exitCode = await plan(site, options);
+  });
+siteCommand("teardown", "put both hosts back as they were")
+  .addOption(yes())
+  .action(async (site, options) => {
+    const { teardown } = await import("./commands/teardown.js");
+    process.exitCode = await teardown(site, options);
+  });
+
+await program.parseAsync();

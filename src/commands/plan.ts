@@ -1,0 +1,44 @@
+import chalk from "chalk";
+import { aimFor, changeScript, countChanges, planSite } from "../converge/plan-site.js";
+import { withPath } from "../converge/read.js";
+import { describePlan } from "../report/human.js";
+import { howMany, listChanges, runCommand } from "./run.js";
+import { type CommonOptions, withHosts } from "./session.js";
+
+/** `ds4 plan`: what `apply` would do and, with `--script`, the very scripts that it would run. */
+export function plan(
+  name: string | undefined,
+  options: CommonOptions & { readonly script?: boolean },
+): Promise<0 | 1 | 2> {
+  return runCommand("plan", name, options, (site, progress) =>
+    withHosts(site, options, progress, 1, async (shells, first) => {
+      const reading = await progress.task("vps", "measure", () => withPath(site, shells, first));
+      const { target, design } = aimFor(site, reading);
+      const changes = planSite(reading, target);
+      const inSync = countChanges(changes) === 0;
+      const hosts = [changes.vps, changes.router].filter((host) => host.changes.length > 0);
+      const scripts = Object.fromEntries(hosts.map((host) => [host.host, changeScript(host)]));
+      return {
+        result: inSync ? "in-sync" : "drift",
+        exitCode: inSync ? 0 : 2,
+        publicIPv4: design.publicIPv4,
+        server: site.server,
+        mtu: design.mtu,
+        changes: listChanges(changes),
+        ...(options.script ? { scripts } : {}),
+        notes: [...design.notes],
+        text: inSync
+          ? `${chalk.green("✔")} nothing to change`
+          : options.script
+            ? Object.entries(scripts)
+                .map(([host, script]) => `# ${host}: run by 'sh -s', as root\n${script}`)
+                .join("\n")
+            : [
+                describePlan(changes, "plan"),
+                ...design.notes.map((note) => `note: ${note}`),
+                `'ds4 apply ${site.name}' makes ${howMany(changes) === "1 change" ? "this change" : `these ${howMany(changes)}`}.`,
+              ].join("\n"),
+      };
+    }),
+  );
+}

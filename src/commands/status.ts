@@ -1,0 +1,41 @@
+import chalk from "chalk";
+import { aimFor, countChanges, nothing, planSite } from "../converge/plan-site.js";
+import { describePlan } from "../report/human.js";
+import { listChanges, runCommand } from "./run.js";
+import { type CommonOptions, withHosts } from "./session.js";
+
+/** `ds4 status`: what differs from what is wanted, three-way: wanted, configured for the next boot, live now. */
+export function status(name: string | undefined, options: CommonOptions): Promise<0 | 1 | 2> {
+  return runCommand("status", name, options, (site, progress) =>
+    withHosts(site, options, progress, 1, async (_, reading) => {
+      const untouched = countChanges(planSite(reading, nothing)) === 0;
+      const { target, design } = aimFor(site, reading);
+      const plan = planSite(reading, target);
+      const inSync = countChanges(plan) === 0;
+      const way = `${design.publicIPv4} -> ${site.server}`;
+      const marked = reading.vps.facts.marked || reading.router.facts.marked;
+      const notes = inSync ? [...design.notes] : [];
+      return {
+        result: inSync ? "in-sync" : "drift",
+        exitCode: inSync ? 0 : 2,
+        publicIPv4: design.publicIPv4,
+        server: site.server,
+        mtu: design.mtu,
+        changes: listChanges(plan),
+        notes,
+        text: inSync
+          ? [
+              `${chalk.green("✔")} ${site.name} is in sync: ${way}, tunnel ${site.tunnel.name} with MTU ${design.mtu}`,
+              ...notes.map((note) => `  ${note}`),
+            ].join("\n")
+          : untouched && !marked
+            ? `${site.name} is not set up: nothing of ds4's is on the two hosts. 'ds4 apply ${site.name}' sets up ${way}.`
+            : [
+                `${chalk.red("✖")} ${site.name} has drifted: ${way}`,
+                describePlan(plan, "drift"),
+                `'ds4 apply ${site.name}' repairs it.`,
+              ].join("\n"),
+      };
+    }),
+  );
+}

@@ -1,0 +1,94 @@
+import { randomBytes } from "node:crypto";
+import { HostError } from "../core/errors.js";
+import type { HostState } from "../core/plan.js";
+import { type Probe, readScript, type Section, splitSections } from "../core/script.js";
+import type { Shell } from "../core/shell.js";
+import type { Step } from "../core/step.js";
+import { parseRouterFacts, type RouterFacts, routerProbes } from "../hosts/router/facts.js";
+import { parseVpsFacts, type VpsFacts, vpsProbes } from "../hosts/vps/facts.js";
+import { measurePath, parsePath, pathProbe } from "../hosts/vps/path.js";
+import type { Site } from "../inventory/site.js";
+import { routerSteps, vpsSteps } from "../steps/index.js";
+
+/** The connections to both hosts. */
+export type Shells = { readonly vps: Shell; readonly router: Shell };
+
+export type HostReading<Facts> = { readonly facts: Facts; readonly actual: HostState };
+
+/** Both hosts as they are. */
+export type Reading = { readonly vps: HostReading<VpsFacts>; readonly router: HostReading<RouterFacts> };
+
+/** One read script a host, both at once. @throws HostError where a host can't be read or isn't what it should be. */
+export async function readHosts(site: Site, shells: Shells): Promise<Reading> {
+  const [vps, router] = await Promise.all([readVps(site, shells.vps), readRouter(site, shells.router)]);
+  return { vps, router };
+}
+
+async function readVps(site: Site, shell: Shell): Promise<HostReading<VpsFacts>> {
+  const sections = await read(shell, [...vpsProbes, ...stepProbes(vpsSteps, site), pathProbe]);
+  const facts = parseVpsFacts(sections, parsePath(sections.get(pathProbe.name)));
+  if (!facts.root) {
+    throw new HostError("on the VPS, ds4 is not root", {
+      hint: "log in as root, or as a user who may use sudo without a password",
+    });
+  }
+  return { facts, actual: parseSteps(vpsSteps, sections, facts, site) };
+}
+
+async function readRouter(site: Site, shell: Shell): Promise<HostReading<RouterFacts>> {
+  const sections = await read(shell, [...routerProbes, ...stepProbes(routerSteps, site)]);
+  const facts = parseRouterFacts(sections);
+  return { facts, actual: parseSteps(routerSteps, sections, facts, site) };
+}
+
+async function read(shell: Shell, probes: readonly Probe[]): Promise<ReadonlyMap<string, Section>> {
+  const nonce = randomBytes(6).toString("hex");
+  const { stdout, stderr, code } = await shell.run(readScript(probes, nonce));
+  if (code !== 0) {
+    throw new HostError(
+      `the ${shell.label} can't run a shell script: ${stderr.trim() || `exit status ${code}`}`,
+      {
+        hint: stderr.includes("sudo")
+          ? "let the user use sudo without a password, or log in as root"
+          : "check that this user has a POSIX shell there",
+      },
+    );
+  }
+  return splitSections(stdout, probes, nonce);
+}
+
+function stepProbes<Facts>(steps: readonly Step<never, Facts>[], site: Site): readonly Probe[] {
+  return steps.map((step) => ({ name: step.name, script: step.probe(site) }));
+}
+
+function parseSteps<Facts>(
+  steps: readonly Step<never, Facts>[],
+  sections: ReadonlyMap<string, Section>,
+  facts: Facts,
+  site: Site,
+): HostState {
+  return new Map(
+    steps.map((step) => [
+      step.name,
+      step.parse(sections.get(step.name) ?? { stdout: "", code: 1 }, facts, site),
+    ]),
+  );
+}
+
+/**
+ * Measures the path between both ends where it isn't known yet; otherwise the reading as it is. One more round
+ * trip, on the VPS alone, at the first `apply` and when the path has shrunk.
+ */
+export async function withPath(site: Site, shells: Shells, reading: Reading): Promise<Reading> {
+  const known = (reading.vps.facts.path?.answered.length ?? 0) > 0;
+  if (site.tunnel.mtu !== undefined || known) return reading;
+  const uplink = reading.router.facts.interfaces.find((entry) => entry.up && entry.defaultRoute6);
+  const target = [
+    ...(uplink?.ipv6 ?? []),
+    ...reading.router.facts.interfaces.flatMap(({ ipv6 }) => ipv6),
+  ].find(({ address }) => /^[23]/.test(address))?.address;
+  if (target === undefined) return reading;
+  const { stdout, code } = await shells.vps.run(measurePath(target));
+  const path = parsePath({ stdout, code });
+  return { ...reading, vps: { ...reading.vps, facts: { ...reading.vps.facts, path } } };
+}

@@ -1,0 +1,80 @@
+import { quote } from "./script.js";
+import { type Change, diff, type Items } from "./state.js";
+import type { HostName, Step } from "./step.js";
+
+/** The items of a host, by the step they belong to. */
+export type HostState = ReadonlyMap<string, Items>;
+
+export type StepChange = Change & { readonly step: string; readonly layer: "configured" | "live" };
+
+/** What has to change on one host, removals before everything else. */
+export type HostPlan = { readonly host: HostName; readonly changes: readonly StepChange[] };
+
+/** A step as far as a plan needs it. */
+export type PlannedStep = Pick<Step<never, never>, "name" | "layer" | "render">;
+
+const none: Items = new Map();
+
+/**
+ * What turns `actual` into `desired` on a host. Steps are in the order to make things; removals go through them
+ * backwards, so that nothing is taken away while something still stands on it.
+ */
+export function planHost(
+  host: HostName,
+  steps: readonly PlannedStep[],
+  actual: HostState,
+  desired: HostState,
+): HostPlan {
+  const all = steps.map((step) =>
+    diff(actual.get(step.name) ?? none, desired.get(step.name) ?? none).map(
+      (change): StepChange => ({ ...change, step: step.name, layer: step.layer }),
+    ),
+  );
+  const removals = [...all]
+    .reverse()
+    .flatMap((changes) => changes.filter((change) => change.to === undefined));
+  return {
+    host,
+    changes: [...removals, ...all.flatMap((changes) => changes.filter((c) => c.to !== undefined))],
+  };
+}
+
+/** The line by which a running script says that work on an item begins. */
+export function markLine(step: string, id: string): string {
+  return `echo ${quote(`@ds4 ${step} ${id}`)}`;
+}
+
+/** The lines that carry out a plan, in its order, with a progress marker before each piece. */
+export function renderPlan(plan: HostPlan, steps: readonly PlannedStep[]): readonly string[] {
+  const last: string[] = [];
+  const lines = batches(plan.changes).flatMap((batch) => {
+    const step = steps.find(({ name }) => name === batch[0]?.step);
+    if (step === undefined) throw new Error(`a plan for an unknown step '${batch[0]?.step}'`);
+    return step.render(batch, {
+      mark: (id) => markLine(step.name, id),
+      finally: (line) => {
+        if (!last.includes(line)) last.push(line);
+      },
+    });
+  });
+  return [...lines, ...last];
+}
+
+/** Neighbours of one step that are all removals, or none, are rendered together. */
+function batches(changes: readonly StepChange[]): readonly (readonly StepChange[])[] {
+  const result: StepChange[][] = [];
+  for (const change of changes) {
+    const last = result.at(-1);
+    const before = last?.[0];
+    if (last && before?.step === change.step && (before.to === undefined) === (change.to === undefined)) {
+      last.push(change);
+    } else result.push([change]);
+  }
+  return result;
+}
+
+/** What a marker line of a running change says, or undefined for any other line. */
+export function readMarker(line: string): { readonly step: string; readonly id: string } | undefined {
+  const match = /^@ds4 (\S+) (.*)$/.exec(line);
+  return match ? { step: match[1] ?? "", id: match[2] ?? "" } : undefined;
+}

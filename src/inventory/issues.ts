@@ -1,0 +1,135 @@
+import type { z } from "zod";
+import { fields } from "./fields.js";
+import { nearest } from "./nearest.js";
+import type { Problem, YamlDocument } from "./yaml-document.js";
+
+const PATHS = Object.keys(fields);
+const SECTIONS = [
+  ...new Set(PATHS.flatMap((path) => path.split(".").map((_, i, parts) => parts.slice(0, i).join(".")))),
+];
+
+/** Says what zod found in words for whoever wrote the file, each with its place. */
+export function issueProblems(issues: readonly z.core.$ZodIssue[], document: YamlDocument): Problem[] {
+  // A mistyped required key is one mistake, not two: `missing` adds nothing to "did you mean".
+  const mistyped = new Set(
+    issues.flatMap((issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => [...issue.path, nearest(key, keysUnder(issue.path.join(".")))].join("."))
+        : [],
+    ),
+  );
+  return issues.flatMap((issue): Problem[] => {
+    const path = issue.path;
+    const name = path.join(".");
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map((key) => ({
+        ...document.positionOfKey([...path, key]),
+        ...explainUnknownKey(name, key),
+      }));
+    const value = document.valueAt(path);
+    const position = document.positionOf(path);
+    if ((issue.code === "invalid_type" || issue.code === "invalid_value") && value == null)
+      return value === undefined && mistyped.has(name) ? [] : [{ ...position, ...explainMissing(name) }];
+    if (issue.code === "invalid_type") return [{ ...position, ...explainType(name, issue.expected, value) }];
+    if (issue.code === "invalid_value")
+      return [
+        {
+          ...position,
+          message: `${name}: ${quote(value)} isn't one of its values`,
+          hint: `Write ${issue.values.map(String).join(" or ")}, or leave the key out.`,
+        },
+      ];
+    const hint = issue.code === "custom" ? (issue.params?.hint as string | undefined) : undefined;
+    return [
+      {
+        ...position,
+        message: `${name}: ${issue.message}`,
+        ...(hint !== undefined && { hint }),
+      },
+    ];
+  });
+}
+
+function explainMissing(name: string): { message: string; hint: string } {
+  if (SECTIONS.includes(name))
+    return name === "vps" || name === "router"
+      ? {
+          message: `${name}: missing`,
+          hint: `Add \`${name}:\` and under it, indented, \`ssh: ${exampleOf(`${name}.ssh`)}\`.`,
+        }
+      : { message: `${name}: has no keys under it`, hint: "Leave it out, or indent what belongs to it." };
+  const required = name === "server" || name.endsWith(".ssh");
+  const line = `${name.split(".").at(-1)}: ${exampleOf(name)}`;
+  return required
+    ? {
+        message: `${name}: missing`,
+        hint: name === "server" ? `Add \`${line}\`.` : `Add \`${line}\` under ${name.split(".")[0]}.`,
+      }
+    : { message: `${name}: has no value`, hint: `Write one, such as \`${line}\`, or leave the key out.` };
+}
+
+function explainType(name: string, expected: string, value: unknown): { message: string; hint: string } {
+  if (expected === "object") {
+    if (name === "")
+      return {
+        message: "the file isn't `key: value` lines",
+        hint: "Copy inventory/example.yaml and change it.",
+      };
+    const keys = PATHS.filter((path) => path.startsWith(`${name}.`)).map((path) =>
+      path.slice(name.length + 1),
+    );
+    return {
+      message: `${name}: has keys under it, and isn't ${describe(value)}`,
+      hint: `Write on the next line, indented, \`${keys[0]}: ${exampleOf(`${name}.${keys[0]}`)}\`.`,
+    };
+  }
+  const example = `${name.split(".").at(-1)}: ${exampleOf(name)}`;
+  return expected === "number"
+    ? {
+        message: `${name}: ${describe(value)} isn't a number`,
+        hint: `Write it without quotes, such as \`${example}\`.`,
+      }
+    : {
+        message: `${name}: must be text, and isn't ${describe(value)}`,
+        hint: `Write, for example, \`${example}\`.`,
+      };
+}
+
+function explainUnknownKey(section: string, key: string): { message: string; hint: string } {
+  const message = `${section === "" ? "" : `${section}: `}there is no key ${quote(key)}`;
+  const siblings = keysUnder(section);
+  const meant = nearest(key, siblings);
+  if (meant !== undefined) return { message, hint: `Did you mean ${meant}?` };
+  const elsewhere = [...PATHS, ...SECTIONS].filter(
+    (path) => path.includes(".") && nearest(key, [path.split(".").at(-1)!]) !== undefined,
+  );
+  if (elsewhere.length > 0) return { message, hint: `Did you mean ${elsewhere.join(" or ")}?` };
+  return { message, hint: `The keys here are ${siblings.join(", ")}.` };
+}
+
+function keysUnder(section: string): string[] {
+  const prefix = section === "" ? "" : `${section}.`;
+  return [
+    ...new Set(
+      PATHS.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length).split(".")[0]!),
+    ),
+  ];
+}
+
+function exampleOf(name: string): string {
+  const field = fields[name as keyof typeof fields];
+  return String((field?.meta()?.examples as unknown[] | undefined)?.[0] ?? "…");
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (value !== null && typeof value === "object") return "a section of keys";
+  return typeof value === "string"
+    ? `the text ${quote(value)}`
+    : `${typeof value === "number" ? "the number" : "the value"} ${quote(value)}`;
+}
+
+function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}…"` : text;
+}

@@ -1,0 +1,56 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import type { z } from "zod";
+import { Ds4Error, InventoryError, type InventoryProblem } from "../core/errors.js";
+import { crossProblems } from "./cross-field.js";
+import { issueProblems } from "./issues.js";
+import { type SiteFile, siteSchema } from "./schema.js";
+import type { Site } from "./site.js";
+import { readYaml } from "./yaml-document.js";
+
+/** Reads one inventory file. Throws an InventoryError that names all that is wrong in it. */
+export async function loadSite(file: string): Promise<Site> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (cause) {
+    throw new Ds4Error(`can't read the inventory ${file}: ${(cause as Error).message}`, { cause });
+  }
+  return parseSite(text, file);
+}
+
+/** Turns the text of `file` into a site, or throws an InventoryError. */
+export function parseSite(text: string, file: string): Site {
+  const document = readYaml(text);
+  if ("problems" in document) throw inventoryError(file, document.problems);
+
+  const parsed = siteSchema.safeParse(document.value);
+  const problems = parsed.success ? [] : issueProblems(parsed.error.issues as z.core.$ZodIssue[], document);
+  for (const { path, message, hint } of crossProblems((path) => document.valueAt(path.split("."))))
+    problems.push({ ...document.positionOf(path.split(".")), message: `${path}: ${message}`, hint });
+  if (!parsed.success || problems.length > 0) throw inventoryError(file, problems);
+  return toSite(parsed.data, file);
+}
+
+function toSite({ vps, router, server, tunnel }: SiteFile, file: string): Site {
+  return {
+    name: basename(file).replace(/\.ya?ml$/, ""),
+    file,
+    vps: dropUndefined(vps),
+    router: { ...dropUndefined(router), zones: dropUndefined(router.zones ?? {}) },
+    server,
+    tunnel: { name: "wrap1", table: 42, ...dropUndefined(tunnel ?? {}) },
+  };
+}
+
+/** zod types an optional key as possibly undefined; a Site leaves such a key out. */
+function dropUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as never;
+}
+
+function inventoryError(file: string, problems: readonly Omit<InventoryProblem, "file">[]): InventoryError {
+  const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
+  const [first, ...more] = sorted.map((problem) => ({ file, ...problem }));
+  if (first === undefined) throw new Error("an inventory was refused without a problem");
+  return new InventoryError([first, ...more]);
+}

@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { fields } from "./fields.js";
+
+/** An inventory file. */
+export const siteSchema = z.strictObject({
+  vps: z.strictObject({
+    ssh: fields["vps.ssh"],
+    uplink: fields["vps.uplink"].optional(),
+    publicIPv4: fields["vps.publicIPv4"].optional(),
+    endpoint: fields["vps.endpoint"].optional(),
+    persist: fields["vps.persist"].optional(),
+  }),
+  router: z.strictObject({
+    ssh: fields["router.ssh"],
+    uplink: fields["router.uplink"].optional(),
+    endpoint: fields["router.endpoint"].optional(),
+    zones: z
+      .strictObject({
+        wan: fields["router.zones.wan"].optional(),
+        lan: fields["router.zones.lan"].optional(),
+      })
+      .optional(),
+    lan: fields["router.lan"].optional(),
+  }),
+  server: fields.server,
+  tunnel: z
+    .strictObject({
+      name: fields["tunnel.name"].optional(),
+      mtu: fields["tunnel.mtu"].optional(),
+      table: fields["tunnel.table"].optional(),
+    })
+    .optional(),
+});
+
+export type SiteFile = z.infer<typeof siteSchema>;
+
+/** The JSON schema for editors, which `inventory/site.schema.json` holds (made by `scripts/schema`). */
+export function jsonSchema(): Record<string, unknown> {
+  const { $schema, ...schema } = z.toJSONSchema(siteSchema, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema: made }) => {
+      // zod leaves examples out where a value is transformed, as they might be of the outcome; these aren't.
+      const examples = z.globalRegistry.get(zodSchema)?.examples as unknown[] | undefined;
+      if (examples !== undefined) made.examples = examples;
+    },
+  });
+  return { $schema, title: "A ds4 site: a VPS, an OpenWrt router and a home server", ...schema };
+}

@@ -1,0 +1,75 @@
+import chalk from "chalk";
+import type { SitePlan } from "../converge/plan-site.js";
+import type { StepChange } from "../core/plan.js";
+import { changedFields, type State } from "../core/state.js";
+
+/** The plan as a person reads it: what is made, changed and removed on each host. */
+export function describePlan(plan: SitePlan, direction: "plan" | "drift"): string {
+  return [plan.vps, plan.router]
+    .flatMap(({ host, changes }) =>
+      changes.length === 0
+        ? []
+        : [
+            chalk.bold(host),
+            ...changes.flatMap((change) => describeChange(change, direction).map((l) => `  ${l}`)),
+          ],
+    )
+    .join("\n");
+}
+
+function describeChange(change: StepChange, direction: "plan" | "drift"): readonly string[] {
+  const { from, to } = change;
+  const name = `${change.step} ${change.id}`;
+  const layer = chalk.dim(` (${change.layer === "live" ? "live" : "for the next boot"})`);
+  const tail = direction === "drift" ? layer : "";
+  if (from === undefined) {
+    return direction === "drift"
+      ? [`${chalk.red("missing")}  ${name}${tail}`]
+      : [`${chalk.green("+")} ${name}${summary(to)}`];
+  }
+  if (to === undefined) {
+    return direction === "drift"
+      ? [`${chalk.red("too much")} ${name}${tail}`]
+      : [`${chalk.red("-")} ${name}`];
+  }
+  const title =
+    direction === "drift" ? `${chalk.red("differs")}  ${name}${tail}` : `${chalk.yellow("~")} ${name}`;
+  return [title, ...changedFields(change).flatMap((field) => describeField(field, from[field], to[field]))];
+}
+
+/** The one-line form of a small state; a file's content and a chain's rules are too long for it. */
+function summary(state: State | undefined): string {
+  const fields = Object.entries(state ?? {}).filter(([name]) => name !== ".type");
+  const text = fields
+    .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(" ") : value}`)
+    .join(", ");
+  return text.includes("\n") || text.length > 90 ? "" : chalk.dim(`  ${text}`);
+}
+
+type Value = State[string] | undefined;
+
+/** What differs in a field: line by line where it is a text or a list. */
+function describeField(name: string, from: Value, to: Value): readonly string[] {
+  const lines = (value: Value): readonly string[] =>
+    value === undefined ? [] : Array.isArray(value) ? value : String(value).replace(/\n$/, "").split("\n");
+  const [old, wanted] = [lines(from), lines(to)];
+  if (old.length <= 1 && wanted.length <= 1) {
+    return [`    ${name}: ${chalk.red(show(from))} -> ${chalk.green(show(to))}`];
+  }
+  const gone = old.filter((line) => !wanted.includes(line));
+  const missing = wanted.filter((line) => !old.includes(line));
+  const other =
+    gone.length + missing.length === 0 ? [chalk.dim("      other order, or something doubled")] : [];
+  return [
+    `    ${name}:`,
+    ...gone.map((line) => chalk.red(`      - ${line}`)),
+    ...missing.map((line) => chalk.green(`      + ${line}`)),
+    ...other,
+  ];
+}
+
+function show(value: Value): string {
+  if (value === undefined) return "(not set)";
+  const text = Array.isArray(value) ? value.join(" ") : String(value);
+  return text === "" ? "(empty)" : text;
+}

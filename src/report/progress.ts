@@ -1,0 +1,115 @@
+import chalk from "chalk";
+import type { HostName } from "../core/step.js";
+
+type Place = HostName | "both";
+
+export type Phase = "connect" | "read" | "measure" | "change" | "check" | "undo";
+
+/** What is going on, told while it happens: on standard error, so that standard output stays the result's. */
+export interface Progress {
+  /** Shows that a phase runs on `where` until `work` is done. */
+  task<T>(where: Place, phase: Phase, work: () => Promise<T>): Promise<T>;
+  /** Work on this item begins. */
+  item(host: HostName, step: string, id: string): void;
+  /** Something worth knowing that is no step, such as a host key that is remembered from now on. */
+  note(text: string): void;
+  /** Keeps the display out of the way of a question. */
+  pause<T>(work: () => Promise<T>): Promise<T>;
+}
+
+const words: Readonly<Record<Phase, readonly [running: string, done: string]>> = {
+  connect: ["connecting", "connected"],
+  read: ["reading", "read"],
+  measure: ["measuring the path to the router", "path to the router measured"],
+  change: ["changing", "changed"],
+  check: ["reading again", "read again"],
+  undo: ["going back", "went back"],
+};
+
+const title = (where: Place) => (where === "both" ? "vps, router" : where);
+
+/** Nothing at all, for --json. */
+export const silent: Progress = {
+  task: (_, __, work) => work(),
+  item: () => {},
+  note: () => {},
+  pause: (work) => work(),
+};
+
+/** One plain line for each thing, for logs and pipes. */
+export function plainProgress(stream: NodeJS.WritableStream): Progress {
+  return {
+    task: async (where, phase, work) => {
+      stream.write(`${title(where)}: ${words[phase][0]}\n`);
+      return work();
+    },
+    item: (host, step, id) => stream.write(`${host}: ${step} ${id}\n`),
+    note: (text) => stream.write(`${text}\n`),
+    pause: (work) => work(),
+  };
+}
+
+type Running = { readonly where: Place; readonly phase: Phase; readonly items: Map<HostName, string> };
+
+/** Lines that are drawn over while things go on, and stay as ✔ or ✖ when they end. */
+export async function liveProgress(stream: NodeJS.WriteStream): Promise<Progress> {
+  const { createLogUpdate } = await import("log-update");
+  const log = createLogUpdate(stream);
+  const running: Running[] = [];
+  const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+  let [tick, paused] = [0, false];
+  let timer: NodeJS.Timeout | undefined;
+  const line = (mark: string, where: Place, text: string) =>
+    `${mark} ${chalk.bold(title(where).padEnd(11))} ${text}`;
+  const draw = () => {
+    if (paused) return;
+    const mark = chalk.cyan(frames[tick++ % frames.length]);
+    log(
+      running
+        .flatMap(({ where, phase, items }) => [
+          line(mark, where, words[phase][0]),
+          ...[...items].map(([host, item]) => chalk.dim(`  ${host.padEnd(11)} ${item}`)),
+        ])
+        .join("\n"),
+    );
+  };
+  const settle = (entry: Running, ok: boolean) => {
+    running.splice(running.indexOf(entry), 1);
+    log.persist(line(ok ? chalk.green("✔") : chalk.red("✖"), entry.where, words[entry.phase][ok ? 1 : 0]));
+    if (running.length > 0) draw();
+    else {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  };
+  return {
+    task: async (where, phase, work) => {
+      const entry: Running = { where, phase, items: new Map() };
+      running.push(entry);
+      timer ??= setInterval(draw, 80);
+      timer.unref();
+      draw();
+      let ok = false;
+      try {
+        const result = await work();
+        ok = true;
+        return result;
+      } finally {
+        settle(entry, ok);
+      }
+    },
+    item: (host, step, id) => {
+      running.at(-1)?.items.set(host, `${step} ${id}`);
+    },
+    note: (text) => log.persist(text),
+    pause: async (work) => {
+      paused = true;
+      log.clear();
+      try {
+        return await work();
+      } finally {
+        paused = false;
+      }
+    },
+  };
+}

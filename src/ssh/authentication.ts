@@ -1,0 +1,96 @@
+import type { AnyAuthMethod, AuthenticationType, AuthHandlerMiddleware, NextAuthHandler } from "ssh2";
+import type { HostConfig } from "./host-config.js";
+import type { Identities } from "./identities.js";
+import type { Prompt } from "./prompt.js";
+
+const PASSWORD = "a password";
+
+/**
+ * Decides what to offer to the server, one after the other: the keys, then nothing at all (a fresh OpenWrt has
+ * no password), then a password. A key goes first without asking what the server takes: that would cost a round
+ * trip. A key is only signed with, and its passphrase only asked for, when the server would take it.
+ */
+export class Authentication {
+  readonly #offered: string[] = [];
+  /** What the server would still take, once it has said so. */
+  methods: readonly string[] = [];
+  readonly #steps: Generator<() => Promise<AnyAuthMethod | undefined>, void>;
+  readonly #host: HostConfig;
+  readonly #prompt: Prompt | undefined;
+
+  constructor(host: HostConfig, identities: Identities, prompt: Prompt | undefined) {
+    this.#host = host;
+    this.#prompt = prompt;
+    this.#steps = this.#plan(identities);
+  }
+
+  /** What was offered, in words, for the error when none of it helps. */
+  get offered(): string[] {
+    const withoutPassword = this.methods.includes("password") || this.#offered.length === 0;
+    const keys = this.#offered.filter((offer) => offer !== PASSWORD);
+    const password = this.#offered.filter((offer) => offer === PASSWORD);
+    return [...keys, ...(withoutPassword ? ["no password"] : []), ...password];
+  }
+
+  readonly handler: AuthHandlerMiddleware = (methods, _partial, next) => {
+    this.methods = (methods as AuthenticationType[] | null) ?? this.methods;
+    void this.#advance(next);
+  };
+
+  async #advance(next: NextAuthHandler): Promise<void> {
+    // Not for-of: leaving it would end the generator, which goes on at the server's next answer.
+    for (let step = this.#steps.next(); !step.done; step = this.#steps.next()) {
+      const method = await step.value().catch(() => undefined); // a question that failed has no answer
+      if (method !== undefined) return next(method);
+    }
+    next(false as never); // ssh2's sign that nothing is left; its types lack it
+  }
+
+  *#plan({ offers }: Identities): Generator<() => Promise<AnyAuthMethod | undefined>, void> {
+    const username = this.#host.user;
+    for (const { name, agent } of offers) {
+      if (!this.#mayTake("publickey")) break;
+      yield async () => {
+        this.#offered.push(`the key ${name}`);
+        return { type: "agent", username, agent };
+      };
+    }
+    // After keys only, ssh2 doesn't pass on what the server takes: this also asks for that.
+    if (this.#mayTake("password"))
+      yield async () => {
+        return { type: "none", username };
+      };
+    if (this.#mayTake("password")) yield () => this.#password();
+    else if (this.#mayTake("keyboard-interactive")) yield () => this.#keyboardInteractive();
+  }
+
+  /** Before the server's first answer everything may be. */
+  #mayTake(method: string): boolean {
+    return this.methods.length === 0 || this.methods.includes(method);
+  }
+
+  async #password(): Promise<AnyAuthMethod | undefined> {
+    const { user, text } = this.#host;
+    if (this.#prompt === undefined) return undefined;
+    const password = await this.#prompt.secret(`Password of ${user} on ${text}: `);
+    this.#offered.push(PASSWORD);
+    return { type: "password", username: user, password };
+  }
+
+  async #keyboardInteractive(): Promise<AnyAuthMethod | undefined> {
+    const { user, text } = this.#host;
+    const ask = this.#prompt;
+    if (ask === undefined) return undefined;
+    this.#offered.push(PASSWORD);
+    return {
+      type: "keyboard-interactive",
+      username: user,
+      prompt: async (_name, _instructions, _language, questions, finish) => {
+        const answers: string[] = [];
+        for (const { prompt } of questions)
+          answers.push(await ask.secret(`${text}: ${prompt.replace(/[^\x20-\x7e]/g, "")}`).catch(() => ""));
+        finish(answers);
+      },
+    };
+  }
+}

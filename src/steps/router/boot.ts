@@ -1,0 +1,46 @@
+import { quote, required } from "../../core/script.js";
+import type { State } from "../../core/state.js";
+import type { RouterStep } from "./step.js";
+import { initScriptPath } from "./tunnel.js";
+
+const conf = "/etc/sysupgrade.conf";
+/** What a firmware upgrade would drop: all but /etc/config and a few more (`sysupgrade -l`). */
+const kept = ["/etc/ds4/", initScriptPath, "/etc/rc.d/S19ds4"];
+
+/** The init script's place in the boot, and its survival of a firmware upgrade. */
+export const boot: RouterStep = {
+  name: "boot",
+  layer: "configured",
+  desired: () =>
+    new Map<string, State>([
+      ["ds4", { enabled: true }],
+      ...kept.map((path): [string, State] => [`${conf}:${path}`, { kept: true }]),
+    ]),
+  probe: () => `for l in /etc/rc.d/S*ds4; do [ ! -L "$l" ] || echo "enabled $l"; done
+[ ! -r ${conf} ] || for p in ${kept.join(" ")}; do grep -qxF "$p" ${conf} && echo "kept $p"; done
+true`,
+  parse: (section) =>
+    new Map(
+      required(section, "the router's boot")
+        .split("\n")
+        .flatMap((line): [string, State][] => {
+          const [word, path] = line.split(" ");
+          if (word === "enabled") return [["ds4", { enabled: true }]];
+          return word === "kept" ? [[`${conf}:${path}`, { kept: true }]] : [];
+        }),
+    ),
+  render: (changes, context) =>
+    changes.flatMap(({ id, to }) => {
+      if (id === "ds4") {
+        return [context.mark(id), to ? `${initScriptPath} enable || :` : "rm -f /etc/rc.d/S19ds4"];
+      }
+      const path = quote(id.slice(conf.length + 1));
+      return [
+        context.mark(id),
+        to
+          ? // A last line without its newline would swallow the new one.
+            `[ ! -s ${conf} ] || [ -z "$(tail -c 1 ${conf})" ] || echo >>${conf}; echo ${path} >>${conf}`
+          : `{ grep -vxF ${path} ${conf} || :; } >${conf}.ds4-new; cat ${conf}.ds4-new >${conf}; rm -f ${conf}.ds4-new; [ -s ${conf} ] || rm -f ${conf}`,
+      ];
+    }),
+};

@@ -1,0 +1,98 @@
+import { HostError } from "../../core/errors.js";
+import type { State } from "../../core/state.js";
+import type { RouterStep } from "./step.js";
+
+/**
+ * The firewall as the kernel has it: what fw4 made of ds4's zone and rules. fw4 leaves a section out that it
+ * doesn't like and its init script ends with 0 all the same, so only this says whether the rules are there.
+ */
+export const firewall: RouterStep = {
+  name: "firewall",
+  layer: "live",
+  desired: ({ site, design }) =>
+    new Map<string, State>([
+      [
+        "zone",
+        {
+          rules: [
+            `input: iifname ${site.tunnel.name} jump input_ds4`,
+            `forward: iifname ${site.tunnel.name} jump forward_ds4`,
+            `output: oifname ${site.tunnel.name} jump output_ds4`,
+            "input_ds4: jump reject_from_ds4",
+            "output_ds4: jump accept_to_ds4",
+            "forward_ds4: jump reject_to_ds4",
+          ].sort(),
+        },
+      ],
+      [
+        "ds4_outer",
+        {
+          rules: [
+            `input_${design.wanZone}: meta l4proto 4 ip6 saddr ${design.local} ip6 daddr ${design.remote} accept`,
+          ],
+        },
+      ],
+      ["ds4_in", { rules: [`forward_ds4: ip daddr ${site.server} jump accept_to_${design.lanZone}`] }],
+      ["ds4_out", { rules: [`forward_${design.lanZone}: ip saddr ${site.server} jump accept_to_ds4`] }],
+    ]),
+  probe: () => "[ -x /sbin/fw4 ] || exit 0; nft list table inet fw4 2>&1 || :",
+  parse: (section) => {
+    const found = new Map<string, string[]>();
+    let chain: string | undefined;
+    for (const line of section.stdout.split("\n").map((text) => text.trim())) {
+      if (/^chain (\S+) \{$/.test(line)) chain = line.split(" ")[1];
+      else if (line === "}") chain = undefined;
+      else if (chain !== undefined) {
+        const id =
+          /comment "!fw4: (ds4_[a-z]+)"/.exec(line)?.[1] ?? (isZone(chain, line) ? "zone" : undefined);
+        if (id !== undefined) found.set(id, [...(found.get(id) ?? []), `${chain}: ${plain(line)}`]);
+      }
+    }
+    if (section.code !== 0) throw new HostError(`nft list failed: ${section.stdout.trim()}`);
+    return new Map(
+      [...found].map(([id, rules]): [string, State] => [id, { rules: id === "zone" ? rules.sort() : rules }]),
+    );
+  },
+  render: (changes, context) => {
+    if (changes.some(({ to }) => to === undefined)) {
+      context.finally(reload);
+      // A reload empties the chains of a zone that is gone, and leaves them.
+      context.finally(
+        "for c in input output forward helper accept_to reject_from reject_to; do nft delete chain inet fw4 ${c}_ds4 2>/dev/null || :; done",
+      );
+    }
+    return [
+      ...changes.map(({ id }) => context.mark(id)),
+      ...(changes.some(({ to }) => to !== undefined) ? [reload] : []),
+    ];
+  },
+  conflicts: ({ router }) =>
+    router.firewall4
+      ? []
+      : [
+          {
+            host: "router",
+            message: `${router.release} has no firewall4, which came with OpenWrt 22.03`,
+            hint: "update the router: releases before 22.03 get no security fixes any more",
+          },
+        ],
+};
+
+const reload =
+  '[ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }';
+
+/** The jumps to the zone's chains, and what these end with. */
+function isZone(chain: string, line: string): boolean {
+  if (/^(input|output|forward)_ds4$/.test(chain)) return /^jump \w+_ds4$/.test(line);
+  return /^(input|output|forward)$/.test(chain) && / jump (input|output|forward)_ds4 /.test(line);
+}
+
+/** A rule of `nft list` without counters, comment and quotes, the protocol as its number. */
+function plain(line: string): string {
+  return line
+    .replace(/ ?comment ".*"$/, "")
+    .replace(/counter packets \d+ bytes \d+ /, "")
+    .replace(/l4proto (ipencap|ipv4)\b/, "l4proto 4")
+    .replaceAll('"', "")
+    .trim();
+}

@@ -1,0 +1,62 @@
+import type { State } from "../../core/state.js";
+import { unwanted, wanted } from "../../core/step.js";
+import type { RouterStep } from "./step.js";
+
+const list = "/etc/ds4/packages";
+
+/**
+ * OpenWrt packages that are missing: the kernel module, and an `ip` that can make tunnels (BusyBox's can't). What
+ * ds4 installed, dependencies included, it writes down; that alone it removes again.
+ */
+export const packages: RouterStep = {
+  name: "package",
+  layer: "configured",
+  desired: ({ router }) => {
+    const names = new Set(router.ownPackages);
+    if (!router.tunnelModule) names.add("kmod-ip6-tunnel");
+    if (!router.tunnelTool) names.add("ip-tiny");
+    return new Map([...names].map((name): [string, State] => [name, { installed: true }]));
+  },
+  probe: () => `[ -r ${list} ] || exit 0
+if command -v apk >/dev/null; then installed=$(apk info 2>/dev/null); else installed=$(opkg list-installed | cut -d' ' -f1); fi
+while read -r p; do echo "$installed" | grep -qxF "$p" && echo "$p"; done <${list}
+true`,
+  parse: (section) =>
+    new Map(
+      section.stdout
+        .split("\n")
+        .filter((name) => name !== "")
+        .map((name): [string, State] => [name, { installed: true }]),
+    ),
+  render: (changes, context) => {
+    const install = wanted(changes).map(({ id }) => id);
+    const remove = unwanted(changes).map(({ id }) => id);
+    return [
+      ...changes.map(({ id }) => context.mark(id)),
+      'if command -v apk >/dev/null; then installed() { apk info 2>/dev/null; }; get="apk add"; update="apk update"; drop="apk del"',
+      'else installed() { opkg list-installed | cut -d\' \' -f1; }; get="opkg install"; update="opkg update"; drop="opkg remove"; fi',
+      ...(install.length === 0
+        ? []
+        : [
+            "mkdir -p /etc/ds4",
+            "installed | sort >/tmp/ds4-packages",
+            `said=$( { $get ${install.join(" ")} || { $update && $get ${install.join(" ")}; }; } 2>&1) || { rm -f /tmp/ds4-packages; echo "$get ${install.join(" ")} failed: $said" >&2; exit 1; }`,
+            `{ [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f /tmp/ds4-packages || :; } | sort -u >${list}.new; mv ${list}.new ${list}`,
+            "rm -f /tmp/ds4-packages",
+          ]),
+      // One that something else has come to need stays: the package manager says so, and that is no failure.
+      ...(remove.length === 0 ? [] : [`$drop ${remove.join(" ")} >/dev/null 2>&1 || :`, `rm -f ${list}`]),
+    ];
+  },
+  conflicts: ({ router }) =>
+    (router.tunnelModule && router.tunnelTool) || router.packageManager !== undefined
+      ? []
+      : [
+          {
+            host: "router",
+            message:
+              "the router lacks the kernel module ip6_tunnel or a full 'ip', and has no package manager",
+            hint: "put kmod-ip6-tunnel and ip-tiny into its image",
+          },
+        ],
+};

@@ -1,0 +1,97 @@
+import { HostError } from "../../core/errors.js";
+import { quote } from "../../core/script.js";
+import type { State } from "../../core/state.js";
+import type { World } from "../../hosts/world.js";
+import type { RouterStep } from "./step.js";
+
+export const initScriptPath = "/etc/init.d/ds4";
+
+/**
+ * The init script that makes the router's end of the tunnel before netifd starts (that has START=20). Not
+ * netifd's own `proto ipip6`, which only newer releases have: its device can't be called `wrap1`, and it stays
+ * "up" when somebody deletes it; an interface over a device like this one notices and mends itself (seen on
+ * 24.10.5).
+ */
+export function initScript({ site, design }: World): string {
+  const name = quote(site.tunnel.name);
+  const ends = `mode ipip6 remote ${design.local} local ${design.remote} encaplimit none hoplimit 64`;
+  return `#!/bin/sh /etc/rc.common
+# Written by ds4 for the site '${site.name}': the tunnel from the VPS ends here.
+
+START=19
+
+start() {
+	[ -d /sys/module/ip6_tunnel ] || modprobe ip6_tunnel 2>/dev/null
+	if ! ip -6 tunnel change ${name} ${ends} 2>/dev/null; then
+		ip link del ${name} 2>/dev/null
+		ip -6 tunnel add ${name} ${ends} || return 1
+	fi
+	ip link set ${name} mtu ${design.mtu}
+	ip link set ${name} up
+}
+
+stop() {
+	ip link del ${name} 2>/dev/null
+}
+`;
+}
+
+/** The tunnel as the kernel has it. */
+export const tunnel: RouterStep = {
+  name: "tunnel",
+  layer: "live",
+  desired: ({ site, design }) =>
+    new Map([
+      [
+        site.tunnel.name,
+        {
+          local: design.remote,
+          remote: design.local,
+          mtu: design.mtu,
+          encaplimit: "none",
+          hoplimit: 64,
+          up: true,
+        },
+      ],
+    ]),
+  probe: () => `[ -d /sys/module/ip6_tunnel ] || exit 0
+ip -6 tunnel show 2>/dev/null; echo
+for d in /sys/class/net/*; do echo "@ \${d##*/} $(cat "$d/mtu" 2>/dev/null) $(cat "$d/flags" 2>/dev/null)"; done`,
+  parse: (section, facts, site) => {
+    const name = facts.owned?.tunnel ?? site.tunnel.name;
+    const lines = section.stdout.split("\n");
+    const device = lines.find((line) => line.startsWith(`@ ${name} `))?.split(" ");
+    if (device === undefined || !facts.marked) return new Map();
+    const flags = Number(device[3]);
+    if (!Number.isInteger(flags))
+      throw new HostError(`the flags of ${name} can't be read: ${device.join(" ")}`);
+    // `ip tunnel show` prints no newline behind a tunnel without encapsulation limit (iproute2 6.1).
+    const text = new RegExp(`(?:^|\\W)${name.replaceAll(".", "\\.")}: (\\S+) (.*)`).exec(section.stdout);
+    const field = (key: string) => new RegExp(` ${key} (\\S+)`).exec(` ${text?.[2] ?? ""}`)?.[1] ?? "";
+    const state: State = {
+      local: field("local"),
+      remote: field("remote"),
+      mtu: Number(device[2]),
+      encaplimit: field("encaplimit"),
+      hoplimit: Number(field("hoplimit")),
+      up: (flags & 1) === 1,
+      ...(text?.[1] === "ip/ipv6" ? {} : { kind: text?.[1] ?? "no 4in6 tunnel" }),
+    };
+    return new Map([[name, state]]);
+  },
+  render: (changes, context) =>
+    changes.flatMap(({ id, to }) => [
+      context.mark(id),
+      to ? `${initScriptPath} start` : `ip link del ${quote(id)} 2>/dev/null || :`,
+    ]),
+  conflicts: ({ site, router }) =>
+    router.mtus.has(site.tunnel.name) && !router.marked
+      ? [
+          {
+            host: "router",
+            message: `there is a device ${site.tunnel.name} already, and it isn't ds4's`,
+            hint: `remove it ('ip link del ${site.tunnel.name}' and what makes it at boot), or choose 'tunnel: { name: … }'`,
+          },
+        ]
+      : [],
+};

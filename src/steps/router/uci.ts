@@ -1,0 +1,233 @@
+import { quote } from "../../core/script.js";
+import type { Change, State } from "../../core/state.js";
+import { unwanted, wanted } from "../../core/step.js";
+import type { World } from "../../hosts/world.js";
+import { type RouterStep, rulePriorities, unreachableMetric } from "./step.js";
+
+/** The UCI sections, by `package.section`; `.type` is the section's type. */
+function sections({ site, design }: World): readonly (readonly [string, State])[] {
+  const server = `${site.server}/32`;
+  const table = String(site.tunnel.table);
+  const everything = "0.0.0.0/0";
+  return [
+    // netifd sees the device come and go, and keeps the route of its own accord.
+    ["network.ds4_tunnel", { ".type": "interface", proto: "none", device: site.tunnel.name }],
+    // On lo and not on the tunnel: with a tunnel MTU below 1280 the kernel takes IPv6 off that device.
+    [
+      "network.ds4_endpoint",
+      { ".type": "interface", proto: "static", device: "lo", ip6addr: [`${design.remote}/128`] },
+    ],
+    [
+      "network.ds4_rule_main",
+      {
+        ".type": "rule",
+        src: server,
+        lookup: "main",
+        suppress_prefixlength: "0",
+        priority: String(rulePriorities.main),
+      },
+    ],
+    [
+      "network.ds4_rule_table",
+      { ".type": "rule", src: server, lookup: table, priority: String(rulePriorities.table) },
+    ],
+    ["network.ds4_route", { ".type": "route", interface: "ds4_tunnel", target: everything, table }],
+    [
+      "network.ds4_unreachable",
+      {
+        ".type": "route",
+        interface: "loopback",
+        target: everything,
+        table,
+        type: "unreachable",
+        metric: String(unreachableMetric),
+      },
+    ],
+    // A zone of its own: in wan, the server's new connections would be masqueraded.
+    [
+      "firewall.ds4_zone",
+      {
+        ".type": "zone",
+        name: "ds4",
+        device: [site.tunnel.name],
+        input: "REJECT",
+        output: "ACCEPT",
+        forward: "REJECT",
+        masq: "0",
+        mtu_fix: "1",
+      },
+    ],
+    [
+      "firewall.ds4_outer",
+      {
+        ".type": "rule",
+        name: "ds4_outer",
+        src: design.wanZone,
+        family: "ipv6",
+        // The number: 'ipip' is 94 and never matches, another word makes nft refuse the whole ruleset.
+        proto: "4",
+        src_ip: design.local,
+        dest_ip: design.remote,
+        target: "ACCEPT",
+      },
+    ],
+    [
+      "firewall.ds4_in",
+      {
+        ".type": "rule",
+        name: "ds4_in",
+        src: "ds4",
+        dest: design.lanZone,
+        dest_ip: site.server,
+        family: "ipv4",
+        proto: "all",
+        target: "ACCEPT",
+      },
+    ],
+    [
+      "firewall.ds4_out",
+      {
+        ".type": "rule",
+        name: "ds4_out",
+        src: design.lanZone,
+        src_ip: site.server,
+        dest: "ds4",
+        family: "ipv4",
+        proto: "all",
+        target: "ACCEPT",
+      },
+    ],
+  ];
+}
+
+/**
+ * Interfaces, rules, routes and firewall as UCI sections. All of them are named `ds4_…`, so that LuCI shows whose
+ * they are, and stand at the end of their files, so that no anonymous section's number changes.
+ */
+export const uci: RouterStep = {
+  name: "uci",
+  layer: "configured",
+  desired: (world) => new Map(sections(world)),
+  probe: () => ":",
+  parse: (_, facts) =>
+    new Map(
+      [
+        ...facts.network.map((section) => ["network", section] as const),
+        ...facts.firewall.map((section) => ["firewall", section] as const),
+      ]
+        .filter(([, { name }]) => name.startsWith("ds4_"))
+        .map(([name, section]): [string, State] => [
+          `${name}.${section.name}`,
+          { ".type": section.type, ...section.options },
+        ]),
+    ),
+  render: (changes, context) => {
+    const lines = changes.flatMap(batch);
+    const packages = ["network", "firewall"].filter((name) =>
+      changes.some(({ id }) => id.startsWith(`${name}.`)),
+    );
+    const undo = packages.map((name) => `uci revert ${name}`).join("; ");
+    return [
+      ...changes.map(({ id }) => context.mark(id)),
+      "uci batch <<'DS4' >/dev/null",
+      ...lines,
+      "DS4",
+      // 'uci batch' ends with 0 whatever happens, so what it staged is counted, and fw4 is asked about it.
+      `staged=$({ ${packages.map((name) => `uci changes ${name}`).join("; ")}; } | wc -l)`,
+      `[ "$staged" -eq ${lines.length} ] || { ${undo}; echo "uci staged $staged changes of ${lines.length}" >&2; exit 1; }`,
+      ...(packages.includes("firewall")
+        ? [
+            `said=$(fw4 check 2>&1) || { ${undo}; echo "fw4 check refuses the new rules: $said" >&2; exit 1; }`,
+            `case $said in *'Section ds4_'*) ${undo}; echo "fw4 would leave out: $said" >&2; exit 1 ;; esac`,
+          ]
+        : []),
+      ...packages.map((name) => `uci commit ${name}`),
+      ...(packages.includes("network") ? ["/etc/init.d/network reload", ...settle(changes)] : []),
+      ...(packages.includes("firewall") ? ["/etc/init.d/firewall reload", "firewall_reloaded=yes"] : []),
+    ];
+  },
+  conflicts: ({ router }) => [
+    ...(router.staged.length === 0
+      ? []
+      : [
+          {
+            host: "router" as const,
+            message: `somebody has unsaved UCI changes on the router, which would be saved along: ${router.staged.slice(0, 3).join(", ")}${router.staged.length > 3 ? ", …" : ""}`,
+            hint: "save them ('uci commit') or drop them ('uci revert network; uci revert firewall') first",
+          },
+        ]),
+    ...(router.pendingApply
+      ? [
+          {
+            host: "router" as const,
+            message:
+              "LuCI is waiting for the confirmation of a change; if that doesn't come, it will undo ds4's, too",
+            hint: "finish it in LuCI, or wait two minutes and try again",
+          },
+        ]
+      : []),
+    ...(router.zones.some(({ name }) => name === "ds4") &&
+    !router.firewall.some(({ name }) => name === "ds4_zone")
+      ? [
+          {
+            host: "router" as const,
+            message: "there is a firewall zone named 'ds4' already, and it isn't ds4's",
+            hint: "rename or remove it in LuCI under Network > Firewall",
+          },
+        ]
+      : []),
+  ],
+};
+
+/** One line of `uci batch` for each line that `uci changes` will then show. */
+function batch({ id, from, to }: Change): readonly string[] {
+  if (to === undefined) return [`delete ${id}`];
+  const { ".type": type, ...options } = to;
+  return [
+    // A changed section is made anew, so that no option of somebody else's stays in it.
+    ...(from === undefined ? [] : [`delete ${id}`]),
+    `set ${id}=${String(type)}`,
+    ...Object.entries(options).flatMap(([name, value]) =>
+      Array.isArray(value)
+        ? value.map((one: string) => `add_list ${id}.${name}=${uciQuote(one)}`)
+        : [`set ${id}.${name}=${uciQuote(String(value))}`],
+    ),
+  ];
+}
+
+/** uci's own quoting of a batch line. */
+function uciQuote(value: string): string {
+  return `'${value.replaceAll("'", `'\\''`)}'`;
+}
+
+/** `network reload` returns before netifd is done: waits, 20 s at most, until the kernel shows what was asked for. */
+function settle(changes: readonly Change[]): readonly string[] {
+  // The firewall has sections of the type `rule`, too.
+  const own = changes.filter(({ id }) => id.startsWith("network."));
+  const tests = [
+    ...wanted(own).map(({ to }) => [to, ""] as const),
+    ...unwanted(own).map(({ from }) => [from, "! "] as const),
+  ].flatMap(([state, not]) => shown(state).map((test) => `${not}${test}`));
+  if (tests.length === 0) return [];
+  return [
+    `settled() { ${tests.map((test) => `${test} || return 1`).join("; ")}; }`,
+    "n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done",
+  ];
+}
+
+function shown(state: State): readonly string[] {
+  switch (state[".type"]) {
+    case "rule":
+      return [`ip rule | grep -q ${quote(`^${state.priority}:`)}`];
+    case "route":
+      return [
+        `ip route show table ${quote(String(state.table))} | grep -q ${quote(state.type === "unreachable" ? "^unreachable default" : "^default dev")}`,
+      ];
+    case "interface":
+      return Array.isArray(state.ip6addr)
+        ? [`ip -6 addr show dev lo | grep -q ${quote(`inet6 ${state.ip6addr[0]} `)}`]
+        : [];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,221 @@
+import { HostError } from "../../core/errors.js";
+import { quote } from "../../core/script.js";
+import type { State } from "../../core/state.js";
+import { wanted } from "../../core/step.js";
+import type { World } from "../../hosts/world.js";
+import { type BootStep, renderByBootScript } from "./boot.js";
+
+/** Own chains: address family, table, built-in chain that jumps there. Filters stand before `nat` turns traffic over. */
+const places = {
+  ipv6: [["filter", "INPUT"]],
+  ipv4: [
+    ["filter", "INPUT"],
+    ["filter", "FORWARD"],
+    ["mangle", "PREROUTING"],
+    ["mangle", "FORWARD"],
+    ["nat", "PREROUTING"],
+    ["nat", "POSTROUTING"],
+  ],
+} as const;
+type Family = keyof typeof places;
+const families = ["ipv6", "ipv4"] as const;
+const tools: Readonly<Record<Family, string>> = { ipv6: "ip6tables", ipv4: "iptables" };
+
+const own = (hook: string) => `DS4-${hook}`;
+const chainField = (table: string, hook: string) => `${table} ${own(hook)}`;
+const jumpField = (table: string, hook: string) => `${table} ${hook} jump`;
+const tablesOf = (family: Family) => [...new Set(places[family].map(([table]) => table))];
+const hooksOf = (family: Family, table: string) =>
+  places[family].filter(([t]) => t === table).map(([, hook]) => hook);
+
+/** The rules of each own chain, in the normal form in which iptables prints them (1.8.7 to 1.8.11). */
+function rules({
+  site,
+  design,
+}: World): Readonly<Record<Family, Readonly<Record<string, readonly string[]>>>> {
+  const server = `${site.server}/32`;
+  const address = `${design.uplinkIPv4}/32`;
+  const [tunnel, uplink] = [site.tunnel.name, design.uplink];
+  const clamp = "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu";
+  return {
+    ipv6: {
+      // The outer packets: from the other end of the tunnel, and from nobody else.
+      "filter INPUT": [
+        `-s ${design.remote}/128 -d ${design.local}/128 -p 4 -j ACCEPT`,
+        `-d ${design.local}/128 -p 4 -j DROP`,
+      ],
+    },
+    ipv4: {
+      "filter INPUT": [`-i ${tunnel} -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP`],
+      "filter FORWARD": [
+        `-s ${server} -i ${tunnel} -o ${uplink} -j ACCEPT`,
+        `-d ${server} -i ${uplink} -o ${tunnel} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT`,
+        `-i ${tunnel} -j DROP`,
+        `-o ${tunnel} -j DROP`,
+      ],
+      // Before routing, where even a packet with its last TTL would still be answered.
+      "mangle PREROUTING": [`! -s ${server} -i ${tunnel} -j DROP`],
+      "mangle FORWARD": [`-o ${tunnel} ${clamp}`, `-i ${tunnel} ${clamp}`],
+      "nat PREROUTING": [
+        ...design.keepPorts.map(
+          (port) => `-d ${address} -i ${uplink} -p tcp -m tcp --dport ${port} -j RETURN`,
+        ),
+        `-d ${address} -i ${uplink} -j DNAT --to-destination ${site.server}`,
+      ],
+      "nat POSTROUTING": [`-s ${server} -o ${uplink} -j SNAT --to-source ${design.uplinkIPv4}`],
+    },
+  };
+}
+
+/**
+ * Own chains with one jump each, at the first position of a built-in chain: nothing of another tool is touched,
+ * and no policy or REJECT of another tool comes before them.
+ */
+export const chains: BootStep = {
+  name: "chains",
+  layer: "live",
+  desired: (world) => {
+    const all = rules(world);
+    return new Map(
+      families.map((family): [string, State] => [
+        family,
+        Object.fromEntries(
+          places[family].flatMap(([table, hook]) => [
+            [chainField(table, hook), all[family][`${table} ${hook}`] ?? []],
+            [jumpField(table, hook), "first"],
+          ]),
+        ),
+      ]),
+    );
+  },
+  // Not `iptables -S`, which loads the modules of the tables that it is asked for.
+  probe: () => `command -v iptables-save >/dev/null || exit 0
+${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" || exit\n")}`,
+  parse: (section, facts) => {
+    if (section.code !== 0) throw new HostError(`iptables-save failed: ${section.stdout.trim()}`);
+    if (!facts.marked) return new Map();
+    const items = new Map<string, State>();
+    for (const part of section.stdout.split(/^@ /m).slice(1)) {
+      const family = families.find((candidate) => part.startsWith(candidate));
+      const fields = family === undefined ? [] : readTables(family, part);
+      if (family !== undefined && fields.length > 0) items.set(family, Object.fromEntries(fields));
+    }
+    return items;
+  },
+  up: (id, state) => {
+    const family = id as Family;
+    const tool = tools[family];
+    return [
+      "{",
+      ...tablesOf(family).flatMap((table) => [
+        `  echo '*${table}'`,
+        ...hooksOf(family, table).flatMap((hook) => [
+          `  echo ':${own(hook)} - [0:0]'`,
+          ...listOf(state[chainField(table, hook)]).map(
+            (rule) => `  echo ${quote(`-A ${own(hook)} ${rule}`)}`,
+          ),
+          // All jumps that are there go, and one comes first, in the same transaction.
+          `  ${tool} -w -t ${table} -S ${hook} | sed -n 's/^-A \\(${hook} .*-j ${own(hook)}\\)$/-D \\1/p'`,
+          `  echo '-I ${hook} 1 -j ${own(hook)}'`,
+        ]),
+        "  echo COMMIT",
+      ]),
+      `} | ${tool}-restore --noflush -w`,
+    ];
+  },
+  render: (changes, context) => {
+    const removed = changes.filter(({ to }) => to === undefined).map(({ id }) => id as Family);
+    // The entries of the forwards' connections would outlive them by days.
+    const forget = (gone: readonly string[]) =>
+      gone
+        .flatMap((server) => [`conntrack -D -r ${server}`, `conntrack -D -s ${server}`])
+        .map((command) => `! command -v conntrack >/dev/null || ${command} >/dev/null 2>&1 || :`);
+    const left = wanted(changes).flatMap(({ from, to }) =>
+      from === undefined ? [] : servers(from).filter((server) => !servers(to).includes(server)),
+    );
+    return [
+      ...(changes.some(({ from, to }) => from === undefined && to) ? [keepTables] : []),
+      ...renderByBootScript(
+        "chains",
+        changes,
+        (id, state) => [...remove(id as Family), ...forget(servers(state))],
+        context,
+      ),
+      ...forget(left),
+      ...removed.flatMap(removeOwnTables),
+    ];
+  },
+  conflicts: () => [],
+};
+
+function listOf(value: State[string] | undefined): readonly string[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Where the DNAT rules of a state lead to. */
+function servers(state: State): readonly string[] {
+  const targets = listOf(state[chainField("nat", "PREROUTING")]).flatMap(
+    (rule) => /--to-destination ([0-9.]+)/.exec(rule)?.[1] ?? [],
+  );
+  return [...new Set(targets)];
+}
+
+/** What `iptables-save` says of ds4's chains. */
+function readTables(family: Family, text: string): [string, string | readonly string[]][] {
+  return text.split(/^\*/m).flatMap((part) => {
+    const [table = "", ...rest] = part.split("\n");
+    // Debian 11 and 12 print protocol 4 by its name; comments are quoted only where they need it.
+    const lines = rest.map((line) => line.replace(/ -p ipencap /, " -p 4 ").replaceAll('"', ""));
+    return hooksOf(family, table)
+      .filter((hook) => lines.some((line) => line.startsWith(`:${own(hook)} `)))
+      .flatMap((hook): [string, string | readonly string[]][] => [
+        [chainField(table, hook), rulesOf(lines, own(hook))],
+        [jumpField(table, hook), placeOf(hook, rulesOf(lines, hook))],
+      ]);
+  });
+}
+
+function rulesOf(lines: readonly string[], chain: string): readonly string[] {
+  const prefix = `-A ${chain} `;
+  return lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length));
+}
+
+/** Where the jump is. One with a condition doesn't count. */
+function placeOf(hook: string, rules: readonly string[]): string {
+  const places = rules.flatMap((rule, at) => (rule === `-j ${own(hook)}` ? [at + 1] : []));
+  if (places.length === 0) return "missing";
+  return places.join() === "1" ? "first" : `at ${places.join(" and ")}`;
+}
+
+const before = "/etc/ds4/before/nft";
+
+/** Which nft tables and chains there are before the first rule: iptables makes some on the way and never removes them. */
+const keepTables = `[ -e ${before} ] || ! command -v nft >/dev/null || {
+  mkdir -p /etc/ds4/before
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >${before}
+}`;
+
+function remove(family: Family): readonly string[] {
+  const tool = tools[family];
+  // What turns traffic over goes first.
+  return [...places[family]]
+    .reverse()
+    .flatMap(([table, hook]) => [
+      `while ${tool} -w -t ${table} -D ${hook} -j ${own(hook)} 2>/dev/null; do :; done`,
+      `! ${tool} -w -t ${table} -F ${own(hook)} 2>/dev/null || ${tool} -w -t ${table} -X ${own(hook)} || :`,
+    ]);
+}
+
+/** Built-in chains and tables that ds4's own rules made, and that hold nothing: they go as they came. */
+function removeOwnTables(family: Family): readonly string[] {
+  const nftFamily = family === "ipv4" ? "ip" : "ip6";
+  const drop = (what: string) =>
+    `[ ! -e ${before} ] || grep -qx ${quote(what)} ${before} || nft list ${what} 2>/dev/null | grep -Evq ${quote(nothing)} || nft delete ${what} 2>/dev/null || :`;
+  return tablesOf(family).flatMap((table) => [
+    ...hooksOf(family, table).map((hook) => drop(`chain ${nftFamily} ${table} ${hook}`)),
+    drop(`table ${nftFamily} ${table}`),
+  ]);
+}
+
+/** Lines of `nft list` that are no rule, and no policy of somebody's. */
+const nothing = "^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$";

@@ -1,0 +1,172 @@
+import { renderOwned } from "../../core/owned.js";
+import type { State } from "../../core/state.js";
+import type { Design } from "../../hosts/design.js";
+import type { World } from "../../hosts/world.js";
+import type { Site } from "../../inventory/site.js";
+import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
+import { address } from "./address.js";
+import { type BootStep, bootScript, bootScriptPath, type VpsStep } from "./boot.js";
+import { chains } from "./chains.js";
+import { lastMetric, protocol, routes } from "./routes.js";
+import { sysctl } from "./sysctl.js";
+import { tunnel } from "./tunnel.js";
+
+/** The running state, in the order to make it. */
+export const bootSteps: readonly BootStep[] = [sysctl, address, tunnel, routes, chains];
+
+const unitFile = `# Written by ds4.
+[Unit]
+Description=ds4: brings this machine's public IPv4 home
+After=network.target networking.service systemd-networkd.service NetworkManager.service
+After=nftables.service netfilter-persistent.service ufw.service firewalld.service docker.service
+# Their restart takes the tunnel's address away, and with it comes a restart of this.
+PartOf=networking.service systemd-networkd.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=${bootScriptPath}
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** Runs after every \`ifup\`: \`ifdown\` of the uplink takes the tunnel's address away. */
+const ifupHook = (uplink: string) => `#!/bin/sh
+# Written by ds4: what 'ifdown ${uplink}' took away comes back with 'ifup ${uplink}'.
+[ "$IFACE" = '${uplink}' ] || exit 0
+# Never in the way of the interface itself.
+${bootScriptPath} >/dev/null 2>&1 || logger -t ds4 "${bootScriptPath} failed; run it by hand to see why"
+exit 0
+`;
+
+const stanza = (tunnelName: string) => `# Written by ds4.
+auto ${tunnelName}
+iface ${tunnelName} inet manual
+    up ${bootScriptPath}
+    post-down ip link del ${tunnelName} 2>/dev/null || :
+`;
+
+/**
+ * systemd-networkd removes addresses and unreachable routes that it doesn't know whenever it (re)configures a link
+ * (seen on 252); so it must know. The route over the tunnel stays: that device isn't its own.
+ */
+const networkdKnown = (site: Site, design: Design) => `# Written by ds4.
+${
+  design.ownLocal
+    ? `[Address]
+Address=${design.local}/128
+PreferredLifetime=0
+DuplicateAddressDetection=none
+
+`
+    : ""
+}[Route]
+Destination=${site.server}/32
+Type=unreachable
+Metric=${lastMetric}
+Protocol=${protocol}
+`;
+
+const networkdUnmanaged = (tunnelName: string) => `# Written by ds4: systemd-networkd leaves its tunnel alone.
+[Match]
+Name=${tunnelName}
+
+[Link]
+Unmanaged=yes
+`;
+
+function files(world: World): readonly (readonly [string, State])[] {
+  const { site, vps, design } = world;
+  const parts = bootSteps.map((step) => [step, step.desired(world)] as const);
+  const networkFile = vps.networkFiles.get(design.uplink6);
+  const ifupdown = design.persist === "ifupdown" || vps.ifupdown.interfaces.includes(design.uplink6);
+  const name = networkFile?.slice(networkFile.lastIndexOf("/") + 1);
+  return [
+    [
+      "/etc/ds4/site",
+      fileState(
+        renderOwned({
+          site: site.name,
+          tunnel: site.tunnel.name,
+          local: design.local,
+          ownLocal: design.ownLocal,
+          remote: design.remote,
+          server: site.server,
+          mtu: design.mtu,
+          table: site.tunnel.table,
+        }),
+      ),
+    ],
+    [bootScriptPath, fileState(bootScript(site.name, parts), "700")],
+    ...(design.persist === "systemd"
+      ? [["/etc/systemd/system/ds4.service", fileState(unitFile, "644")] as const]
+      : [["/etc/network/interfaces.d/ds4", fileState(stanza(site.tunnel.name), "644")] as const]),
+    ...(ifupdown ? [["/etc/network/if-up.d/ds4", fileState(ifupHook(design.uplink6), "755")] as const] : []),
+    ...(name === undefined
+      ? []
+      : [
+          [
+            "/etc/systemd/network/00-ds4.network",
+            fileState(networkdUnmanaged(site.tunnel.name), "644"),
+          ] as const,
+          [`/etc/systemd/network/${name}.d/ds4.conf`, fileState(networkdKnown(site, design), "644")] as const,
+        ]),
+  ];
+}
+
+/**
+ * Has systemd-networkd read its files again. That configures the uplink anew, which takes away the rules and routes
+ * that others made by hand (seen on 252), so these are put back; and it goes on after `networkctl reload` has
+ * returned, so that is waited for, 20 s at most.
+ */
+const networkdReload = [
+  "kept=$(mktemp -d)",
+  "routes() { ip -$1 route show table all | grep -v -e 'proto kernel' -e 'proto ra' -e 'proto dhcp' || :; }",
+  'for f in 4 6; do ip -$f rule >"$kept/rule$f"; routes $f >"$kept/route$f"; done',
+  "networkctl reload",
+  "n=0; while grep -Eqs '^ADMIN_STATE=(pending|initialized|configuring)' /run/systemd/netif/links/* && [ $n -lt 20 ]; do sleep 1; n=$((n+1)); done",
+  "for f in 4 6; do",
+  '  ip -$f rule >"$kept/now"',
+  '  grep -vxF -f "$kept/now" "$kept/rule$f" | while IFS=: read -r p rule; do ip -$f rule add $rule priority "$p" || :; done',
+  '  routes $f >"$kept/now"',
+  '  grep -vxF -f "$kept/now" "$kept/route$f" | while read -r route; do ip -$f route add $route || :; done',
+  "done",
+  'rm -r "$kept"',
+];
+
+/** The files that make it last, the boot script among them. */
+export const persistence: VpsStep = {
+  name: "file",
+  layer: "configured",
+  desired: (world) => new Map(files(world)),
+  probe: () =>
+    probeFiles([
+      "/etc/ds4/site",
+      bootScriptPath,
+      "/etc/systemd/system/ds4.service",
+      "/etc/network/interfaces.d/ds4",
+      "/etc/network/if-up.d/ds4",
+      "/etc/systemd/network/00-ds4.network",
+      "/etc/systemd/network/*.network.d/ds4.conf",
+    ]),
+  parse: parseFiles,
+  render: (changes, context) => {
+    const touched = (part: string) => changes.some(({ id }) => id.includes(part));
+    if (touched("/systemd/system/"))
+      context.finally('[ "${units_read:-}" = yes ] || systemctl daemon-reload');
+    return [
+      ...renderFiles(changes, context),
+      // Now, and not at the end: what comes next would be taken away again.
+      ...(touched("/systemd/network/") ? networkdReload : []),
+      ...changes.flatMap(({ id, to }) =>
+        !to && id.includes(".network.d/")
+          ? [`rmdir ${id.slice(0, id.lastIndexOf("/"))} 2>/dev/null || :`]
+          : [],
+      ),
+      ...(changes.some(({ id, to }) => !to && id === bootScriptPath)
+        ? ["rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :"]
+        : []),
+    ];
+  },
+};

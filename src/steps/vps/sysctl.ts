@@ -1,0 +1,43 @@
+import { required } from "../../core/script.js";
+import { wanted } from "../../core/step.js";
+import { type BootStep, renderByBootScript, runParts } from "./boot.js";
+
+const key = "net.ipv4.ip_forward";
+const before = "/etc/ds4/before/sysctl";
+const root = "/proc/sys/net/ipv4";
+
+/**
+ * Forwarding of IPv4, and of IPv4 alone: with IPv6 forwarding on, the kernel would drop the default route that it
+ * learned from router advertisements. The sysctl is shared with others, so what it was is kept on the host.
+ * Writing `ip_forward` sets every interface's `forwarding` and `conf/all/accept_redirects` along
+ * (seen on 6.1 and 6.12), hence those are kept, too.
+ */
+export const sysctl: BootStep = {
+  name: "sysctl",
+  layer: "live",
+  desired: () => new Map([[key, { value: "1" }]]),
+  probe: () => `[ ! -e ${before} ] || cat ${root}/ip_forward`,
+  parse: (section) => {
+    const value = required(section, key).trim();
+    return value === "" ? new Map() : new Map([[key, { value }]]);
+  },
+  up: () => [`[ "$(cat ${root}/ip_forward)" = 1 ] || echo 1 >${root}/ip_forward`],
+  render: (changes, context) => {
+    if (wanted(changes).some(({ from }) => from === undefined)) {
+      return [
+        "mkdir -p /etc/ds4/before",
+        `[ -e ${before} ] || { cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; cd /; mv ${before}.new ${before}; }`,
+        runParts("sysctl", [key]),
+      ];
+    }
+    return renderByBootScript(
+      "sysctl",
+      changes,
+      () => [
+        `while IFS=: read -r f v; do [ ! -w "${root}/$f" ] || [ "$(cat "${root}/$f")" = "$v" ] || echo "$v" >"${root}/$f"; done <${before}`,
+        `rm -f ${before}`,
+      ],
+      context,
+    );
+  },
+};
