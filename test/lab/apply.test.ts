@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { applied, ds4, ds4Json, lab, must, on } from "./machines.js";
+import {
+  expectEveryProtocol,
+  expectLargeTransfers,
+  expectNoPath,
+  expectPath,
+  expectWaysOut,
+  publicIPv4,
+} from "./visitor.js";
+
+describe("ds4 apply, from clean", () => {
+  beforeAll(() => lab("reset"));
+
+  test("before it, a visitor reaches nothing at home", expectNoPath);
+
+  test("status says that the site is not set up, and exits with 2", async () => {
+    const { stdout, code } = await ds4("status", "lab");
+    expect(code).toBe(2);
+    expect(stdout).toContain("not set up");
+  });
+
+  test("it asks first: without a terminal and --yes, nothing is touched", async () => {
+    const { stderr, code } = await ds4("apply", "lab");
+    expect(code).toBe(1);
+    expect(stderr).toContain("--yes");
+    expect((await on("vps", "ls /etc/ds4")).code).not.toBe(0);
+  });
+
+  test("it sets up both ends and says which port stays with the VPS", async () => {
+    const { stdout, stderr, code } = await ds4("apply", "lab", "--yes");
+    expect(stderr).toContain(`TCP port 22 of ${publicIPv4} stays with the VPS`);
+    expect(stdout).toContain("made and read back");
+    expect(code).toBe(0);
+  });
+
+  test("ping, TCP, UDP and SCTP reach the server, which sees the visitor's address", expectEveryProtocol);
+  test("large first writes and 50 MB pass", expectLargeTransfers);
+  test("the server's own connections leave by the VPS, the other hosts' by the provider", () =>
+    expectWaysOut("vps"));
+
+  test("the VPS is still reached by SSH over IPv4, on a new connection", async () => {
+    expect((await ds4("status", "lab")).code).toBe(0);
+  });
+
+  test("packets in the tunnel carry no destination options: next header 4", async () => {
+    const capture = must(
+      "vps",
+      "timeout 20 tcpdump -c 2 -nn -i eth0 'ip6 proto 4 and src host 2001:db8:1:0:203:0:113:144' 2>/dev/null",
+    );
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await must("client", `ping -c 4 -W 5 ${publicIPv4}`);
+    const seen = await capture;
+    expect(seen).toContain("198.51.100.220 > 192.168.1.210");
+    expect(seen).not.toContain("DSTOPT");
+  });
+
+  test("a second apply changes nothing on either host", async () => {
+    const traces = () =>
+      Promise.all([
+        must(
+          "vps",
+          "iptables-save | grep -c .; nft -a list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'; find /etc -newermt '2000-01-01' -printf '%p %T@\\n' | sort; systemctl show -p ActiveEnterTimestampMonotonic ds4",
+        ),
+        must(
+          "router",
+          "nft -a list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'; ls -lR --full-time /etc 2>/dev/null || ls -lR /etc; uci export network; ubus call network.interface.ds4_tunnel status | grep -v uptime | head -20",
+        ),
+      ]);
+    const before = await traces();
+    const { result, changes, exitCode } = await ds4Json("apply", "lab", "--yes");
+    expect({ result, changes, exitCode }).toEqual({ result: "nothing-to-do", changes: [], exitCode: 0 });
+    expect(await traces()).toEqual(before);
+  });
+});
+
+describe.each([
+  { mtu: 1500, errors: "pass" },
+  { mtu: 1492, errors: "pass" },
+  { mtu: 1492, errors: "drop" },
+  { mtu: 1280, errors: "drop" },
+])("with a path of $mtu bytes at home, ICMP errors: $errors", ({ mtu, errors }) => {
+  beforeAll(async () => {
+    await lab("reset");
+    await lab("link", "wan", "mtu", String(mtu), "icmp-errors", errors);
+    await applied();
+  });
+  afterAll(() => lab("link", "wan", "clear"));
+
+  test("the tunnel's MTU is 40 less, on both ends", async () => {
+    expect(await must("vps", "cat /sys/class/net/wrap1/mtu")).toBe(String(mtu - 40));
+    expect(await must("router", "cat /sys/class/net/wrap1/mtu")).toBe(String(mtu - 40));
+  });
+  test("the path works, and nothing large vanishes", async () => {
+    await expectPath();
+    await expectLargeTransfers();
+  });
+});

@@ -1,0 +1,47 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Damage, damages } from "./damages.js";
+import { applied, ds4Json, eventually, lab, must } from "./machines.js";
+import { expectPath } from "./visitor.js";
+
+type Changes = Awaited<ReturnType<typeof ds4Json>>["changes"];
+
+/** `host step id: fields`, or `missing`. */
+function named(changes: Changes): string[] {
+  return changes.flatMap(({ host, step, id, action, fields }) =>
+    action === "make"
+      ? [`${host} ${step} ${id}: missing`]
+      : fields.map((field) => `${host} ${step} ${id}: ${field}`),
+  );
+}
+
+describe("what somebody breaks by hand", () => {
+  beforeAll(async () => {
+    await lab("reset");
+    await applied();
+  });
+
+  const rounds = [...new Set(damages.map(({ round }) => round))].sort();
+
+  test.each(
+    rounds.map((round): [string, Damage[]] => {
+      const together = damages.filter((damage) => damage.round === round);
+      return [together.map(({ machine, name }) => `${machine}: ${name}`).join("; "), together];
+    }),
+  )("%s", async (_, together) => {
+    for (const { machine, script } of together) await must(machine, script);
+    const drift = together.flatMap((damage) => damage.drift).sort();
+    const seen = await eventually(10, async () => {
+      const status = await ds4Json("status", "lab");
+      expect(named(status.changes).sort()).toEqual(drift);
+      return status;
+    });
+    expect(seen).toMatchObject({ result: "drift", exitCode: 2 });
+
+    const mended = await ds4Json("apply", "lab", "--yes");
+    expect(mended.errors).toEqual([]);
+    expect(named(mended.changes).sort()).toEqual(drift);
+    expect(await ds4Json("status", "lab")).toMatchObject({ result: "in-sync", exitCode: 0 });
+  });
+
+  test("after all of that, the path works", expectPath);
+});

@@ -1,0 +1,286 @@
+import { publicIPv4, server } from "./visitor.js";
+
+/** Something done by hand to a machine, and how `ds4 status` must name it: `host step id`, with the fields. */
+export type Damage = {
+  readonly name: string;
+  /** Damages of one round don't touch each other, and are done, named and mended together. */
+  readonly round: number;
+  readonly machine: "vps" | "router";
+  readonly script: string;
+  readonly drift: readonly string[];
+};
+
+const local = "2001:db8:1:0:203:0:113:144";
+const remote = "2001:db8:100:0:203:0:113:144";
+
+const onVps: readonly Damage[] = [
+  {
+    name: "a rule gone",
+    round: 1,
+    machine: "vps",
+    script: "iptables -D DS4-FORWARD 1",
+    drift: ["vps chains ipv4: filter DS4-FORWARD"],
+  },
+  {
+    name: "a rule doubled",
+    round: 2,
+    machine: "vps",
+    script: `iptables -t nat -A DS4-POSTROUTING -s ${server}/32 -o eth0 -j SNAT --to-source ${publicIPv4}`,
+    drift: ["vps chains ipv4: nat DS4-POSTROUTING"],
+  },
+  {
+    name: "rules in another order",
+    round: 3,
+    machine: "vps",
+    script:
+      "r=$(iptables -S DS4-FORWARD | sed -n 's/^-A DS4-FORWARD //p' | tail -n 1); iptables -D DS4-FORWARD $r; iptables -I DS4-FORWARD 1 $r",
+    drift: ["vps chains ipv4: filter DS4-FORWARD"],
+  },
+  {
+    name: "a jump gone",
+    round: 1,
+    machine: "vps",
+    script: "iptables -t nat -D PREROUTING -j DS4-PREROUTING",
+    drift: ["vps chains ipv4: nat PREROUTING jump"],
+  },
+  {
+    name: "a jump doubled",
+    round: 2,
+    machine: "vps",
+    script: "iptables -A FORWARD -j DS4-FORWARD",
+    drift: ["vps chains ipv4: filter FORWARD jump"],
+  },
+  {
+    name: "a rule of somebody else before the jump",
+    round: 3,
+    machine: "vps",
+    script: "iptables -I FORWARD 1 -s 192.0.2.77/32 -j REJECT",
+    drift: ["vps chains ipv4: filter FORWARD jump"],
+  },
+  {
+    name: "the IPv6 chain emptied",
+    round: 1,
+    machine: "vps",
+    script: "ip6tables -F DS4-INPUT",
+    drift: ["vps chains ipv6: filter DS4-INPUT"],
+  },
+  {
+    name: "all rules flushed",
+    round: 4,
+    machine: "vps",
+    script: "nft flush ruleset",
+    drift: ["vps chains ipv6: missing", "vps chains ipv4: missing"],
+  },
+  {
+    name: "the tunnel deleted",
+    round: 4,
+    machine: "vps",
+    script: "ip link del wrap1",
+    drift: ["vps tunnel wrap1: missing", `vps route ${server}: missing`],
+  },
+  {
+    name: "the tunnel down",
+    round: 5,
+    machine: "vps",
+    script: "ip link set wrap1 down",
+    drift: ["vps tunnel wrap1: up", `vps route ${server}: missing`],
+  },
+  {
+    name: "another MTU",
+    round: 1,
+    machine: "vps",
+    script: "ip link set wrap1 mtu 1400",
+    drift: ["vps tunnel wrap1: mtu"],
+  },
+  {
+    name: "an encapsulation limit",
+    round: 2,
+    machine: "vps",
+    script: "ip link set wrap1 type ip6tnl encaplimit 4; ip link set wrap1 mtu 1460",
+    drift: ["vps tunnel wrap1: encaplimit"],
+  },
+  {
+    name: "another far end",
+    round: 3,
+    machine: "vps",
+    script: "ip link set wrap1 type ip6tnl remote 2001:db8:100::bad; ip link set wrap1 mtu 1460",
+    drift: ["vps tunnel wrap1: remote"],
+  },
+  {
+    name: "rp_filter off",
+    round: 3,
+    machine: "vps",
+    script: "sysctl -qw net.ipv4.conf.wrap1.rp_filter=0",
+    drift: ["vps tunnel wrap1: rpFilter"],
+  },
+  {
+    name: "the address gone",
+    round: 1,
+    machine: "vps",
+    script: `ip -6 addr del ${local}/128 dev eth0`,
+    drift: [`vps address ${local}/128: missing`],
+  },
+  {
+    name: "the address no longer deprecated",
+    round: 2,
+    machine: "vps",
+    script: `ip -6 addr change ${local}/128 dev eth0 preferred_lft forever`,
+    drift: [`vps address ${local}/128: deprecated`],
+  },
+  {
+    name: "forwarding off",
+    round: 1,
+    machine: "vps",
+    script: "sysctl -qw net.ipv4.ip_forward=0",
+    drift: ["vps sysctl net.ipv4.ip_forward: value"],
+  },
+  {
+    name: "a route replaced",
+    round: 2,
+    machine: "vps",
+    script: `ip route replace ${server}/32 dev eth0 proto 204`,
+    drift: [`vps route ${server}: device`],
+  },
+  {
+    name: "the unreachable route gone",
+    round: 1,
+    machine: "vps",
+    script: `ip route del unreachable ${server} metric 4000000000`,
+    drift: [`vps route ${server}/unreachable: missing`],
+  },
+  {
+    name: "the boot script edited",
+    round: 1,
+    machine: "vps",
+    script: "echo 'echo hello' >>/etc/ds4/up",
+    drift: ["vps file /etc/ds4/up: content"],
+  },
+  {
+    name: "the boot script readable by all",
+    round: 2,
+    machine: "vps",
+    script: "chmod 755 /etc/ds4/up",
+    drift: ["vps file /etc/ds4/up: mode"],
+  },
+  {
+    name: "the note of what is ds4's removed",
+    round: 3,
+    machine: "vps",
+    script: "rm /etc/ds4/site",
+    drift: ["vps file /etc/ds4/site: missing"],
+  },
+  {
+    name: "the unit disabled",
+    round: 1,
+    machine: "vps",
+    script: "systemctl -q disable ds4.service",
+    drift: ["vps unit ds4.service: enabled"],
+  },
+];
+
+const onRouter: readonly Damage[] = [
+  {
+    name: "a UCI option edited",
+    round: 1,
+    machine: "router",
+    script: "uci set firewall.ds4_in.dest_ip=192.168.1.99; uci commit firewall",
+    drift: ["router uci firewall.ds4_in: dest_ip"],
+  },
+  {
+    name: "a UCI section removed",
+    round: 2,
+    machine: "router",
+    script: "uci delete network.ds4_rule_table; uci commit network",
+    drift: ["router uci network.ds4_rule_table: missing"],
+  },
+  {
+    name: "the zone renamed and loaded",
+    round: 3,
+    machine: "router",
+    script:
+      "uci set firewall.ds4_zone.name=tunnel; uci commit firewall; /etc/init.d/firewall reload 2>/dev/null; true",
+    drift: [
+      "router uci firewall.ds4_zone: name",
+      "router firewall zone: missing",
+      "router firewall ds4_in: missing",
+      "router firewall ds4_out: missing",
+    ],
+  },
+  {
+    name: "a firewall rule gone from the kernel",
+    round: 1,
+    machine: "router",
+    script:
+      "h=$(nft -a list chain inet fw4 input_wan | sed -n 's/.*fw4: ds4_outer.*handle //p'); nft delete rule inet fw4 input_wan handle $h",
+    drift: ["router firewall ds4_outer: missing"],
+  },
+  {
+    name: "a rule gone from the kernel",
+    round: 1,
+    machine: "router",
+    script: "ip rule del priority 4201",
+    drift: ["router rule 4201: missing"],
+  },
+  {
+    name: "the table's default route replaced",
+    round: 2,
+    machine: "router",
+    script: "ip route replace default dev br-lan table 42",
+    drift: ["router route default/42: via"],
+  },
+  {
+    name: "the table emptied",
+    round: 5,
+    machine: "router",
+    script: "ip route flush table 42",
+    drift: ["router route default/42: missing", "router route unreachable/42: missing"],
+  },
+  {
+    name: "the tunnel deleted",
+    round: 4,
+    machine: "router",
+    script: "ip link del wrap1",
+    drift: ["router tunnel wrap1: missing", "router route default/42: missing"],
+  },
+  {
+    name: "the endpoint's address gone",
+    round: 2,
+    machine: "router",
+    script: `ip -6 addr del ${remote}/128 dev lo`,
+    drift: [`router address ${remote}/128: missing`],
+  },
+  {
+    name: "another MTU",
+    round: 1,
+    machine: "router",
+    script: "ip link set wrap1 mtu 1300",
+    drift: ["router tunnel wrap1: mtu"],
+  },
+  {
+    name: "the init script edited",
+    round: 2,
+    machine: "router",
+    script: "sed -i 's/START=19/START=99/' /etc/init.d/ds4",
+    drift: ["router file /etc/init.d/ds4: content"],
+  },
+  {
+    name: "the init script disabled",
+    round: 1,
+    machine: "router",
+    script: "/etc/init.d/ds4 disable",
+    drift: ["router boot ds4: missing"],
+  },
+  {
+    name: "not kept over an upgrade",
+    round: 3,
+    machine: "router",
+    script: "sed -i '/ds4/d' /etc/sysupgrade.conf",
+    drift: [
+      "router boot /etc/sysupgrade.conf:/etc/ds4/: missing",
+      "router boot /etc/sysupgrade.conf:/etc/init.d/ds4: missing",
+      "router boot /etc/sysupgrade.conf:/etc/rc.d/S19ds4: missing",
+    ],
+  },
+];
+
+export const damages: readonly Damage[] = [...onVps, ...onRouter];

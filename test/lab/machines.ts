@@ -1,0 +1,103 @@
+import { execFile, spawn } from "node:child_process";
+import { homedir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const stateFolder =
+  process.env.DS4_LAB_DIR ?? `${process.env.XDG_STATE_HOME ?? `${homedir()}/.local/state`}/ds4-lab`;
+
+/** The lab's ssh_config: hosts `vps`, `vps6`, `vps-admin`, `router`, `world`. */
+export const sshConfig = `${stateFolder}/ssh_config`;
+
+/** Which network manager the lab's VPS has now. */
+export const vpsVariant = process.env.DS4_LAB_VPS === "networkd" ? "networkd" : "ifupdown";
+
+export type Ended = { readonly stdout: string; readonly stderr: string; readonly code: number };
+
+async function end(file: string, args: readonly string[], input = ""): Promise<Ended> {
+  const work = run(file, [...args], { cwd: root, maxBuffer: 64 << 20 });
+  work.child.stdin?.on("error", () => {}); // a command may end before it has read
+  work.child.stdin?.end(input);
+  try {
+    return { ...(await work), code: 0 };
+  } catch (error) {
+    const { stdout = "", stderr = "", code } = error as { stdout?: string; stderr?: string; code?: unknown };
+    if (typeof code !== "number") throw error;
+    return { stdout, stderr, code };
+  }
+}
+
+/** `scripts/lab …`. @throws when it fails: then the lab is broken, not ds4. */
+export async function lab(...args: readonly string[]): Promise<string> {
+  const ended = await end(`${root}/scripts/lab`, args);
+  if (ended.code !== 0) throw new Error(`lab ${args.join(" ")}: ${ended.stdout}${ended.stderr}`);
+  return ended.stdout;
+}
+
+/** Runs shell lines on a machine, or in a namespace of the world. */
+export function on(machine: string, script: string): Promise<Ended> {
+  return end(`${root}/scripts/lab`, ["ssh", machine, "sh -s"], script);
+}
+
+/** The same where it must work: resolves to its output without the last newline. */
+export async function must(machine: string, script: string): Promise<string> {
+  const { stdout, stderr, code } = await on(machine, script);
+  if (code !== 0) throw new Error(`${machine}: ${script}\nexit ${code}: ${stdout}${stderr}`);
+  return stdout.replace(/\n$/, "");
+}
+
+/** Runs ds4 as a user would, on the lab's hosts. */
+export function ds4(...args: readonly string[]): Promise<Ended> {
+  return end("node", [`${root}/dist/cli.js`, ...args, "-F", sshConfig]);
+}
+
+/** `ds4 … --json`, parsed. */
+export async function ds4Json(...args: readonly string[]) {
+  const ended = await ds4(...args, "--json");
+  return JSON.parse(ended.stdout) as {
+    result: string;
+    exitCode: number;
+    mtu?: number;
+    changes: { host: string; layer: string; step: string; id: string; action: string; fields: string[] }[];
+    notes: string[];
+    errors: { message: string; hint?: string }[];
+  };
+}
+
+/** Brings the lab's site up. @throws with what ds4 said where that fails. */
+export async function applied(): Promise<void> {
+  const { stdout, stderr, code } = await ds4("apply", "lab", "--yes");
+  if (code !== 0) throw new Error(`ds4 apply: exit ${code}\n${stdout}${stderr}`);
+}
+
+/** Tries again until it holds, for what takes a moment after a reboot or a reload. */
+export async function eventually<T>(seconds: number, attempt: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  }
+}
+
+/** A command on a machine that runs until `stop`, which resolves to its output. */
+export function background(machine: string, script: string): { stop(): Promise<string> } {
+  const child = spawn(`${root}/scripts/lab`, ["ssh", machine, script], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  child.stdout.on("data", (chunk) => {
+    output += chunk;
+  });
+  const closed = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  return {
+    stop: async () => {
+      child.kill("SIGTERM");
+      await closed;
+      return output;
+    },
+  };
+}

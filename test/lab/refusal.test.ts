@@ -1,0 +1,71 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { ds4Json, lab, must } from "./machines.js";
+
+/** Hosts that can't or mustn't be changed, what `ds4 apply` says of each, and in the words of which hint. */
+const refusals = [
+  {
+    name: "a VPS without IPv6",
+    machine: "vps",
+    script: "ip -6 route del default",
+    says: /the VPS has no IPv6 default route/,
+  },
+  {
+    name: "a VPS whose kernel lacks the module",
+    machine: "vps",
+    script: "rm /lib/modules/$(uname -r)/kernel/net/ipv6/ip6_tunnel.ko*; depmod",
+    says: /no module ip6_tunnel/,
+  },
+  {
+    name: "a VPS with a full disk",
+    machine: "vps",
+    script: "fallocate -l $(( $(df -Pk / | tail -n 1 | awk '{ print $4 }') - 300 ))KiB /var/full",
+    says: /no room under \/etc/,
+  },
+  {
+    name: "a router without a delegated prefix",
+    machine: "router",
+    script: "uci delete network.wan6.ip6prefix; uci commit network; /etc/init.d/network reload; sleep 6",
+    says: /the router has no IPv6 prefix of its own/,
+  },
+  {
+    name: "a router with somebody's unsaved changes",
+    machine: "router",
+    script: "uci set network.lan.mtu=1400",
+    says: /unsaved UCI changes.*network\.lan\.mtu/,
+  },
+  {
+    name: "a router whose firewall file doesn't parse",
+    machine: "router",
+    script: "printf \"config rule 'x'\\n\\toption name 'unclosed\\n\" >>/etc/config/firewall",
+    says: /\/etc\/config\/firewall on the router can't be read/,
+  },
+  {
+    name: "a router whose table 42 is somebody else's",
+    machine: "router",
+    script: "ip route add 198.18.0.0/15 dev br-lan table 42",
+    says: /routing table 42 on the router is used by somebody else/,
+  },
+  {
+    name: "a router with a device of the tunnel's name",
+    machine: "router",
+    script: "ip link add wrap1 type dummy 2>/dev/null || ip link add wrap1 type bridge",
+    says: /there is a device wrap1 already/,
+  },
+] as const;
+
+describe("what ds4 apply refuses, with nothing touched", () => {
+  beforeEach(() => lab("reset"));
+
+  test.each(refusals)("$name", async ({ machine, script, says }) => {
+    await must(machine, script);
+    const { result, exitCode, errors } = await ds4Json("apply", "lab", "--yes");
+    expect({ result, exitCode }).toEqual({ result: "failed", exitCode: 1 });
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.message).toMatch(says);
+    expect(errors[0]?.hint).toBeTruthy();
+    expect(await must("vps", "ls -d /etc/ds4 2>/dev/null; ip link show wrap1 2>/dev/null; true")).toBe("");
+    expect(
+      await must("router", "ls -d /etc/ds4 /etc/init.d/ds4 2>/dev/null; uci show | grep ds4_; true"),
+    ).toBe("");
+  });
+});

@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# Where things are, and what the lab needs on this machine. Sourced by scripts/lab.
+
+# shellcheck disable=SC2034 # used by the other files
+{
+	lab_source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+	state=${DS4_LAB_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/ds4-lab}
+	cache=${DS4_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ds4-lab}
+	suite=bookworm
+	mirror=${DS4_LAB_MIRROR:-http://deb.debian.org/debian}
+	machines=(world vps router)
+}
+
+case $(uname -m) in
+x86_64) arch=amd64 qemu=qemu-system-x86_64 qemu_package=qemu-system-x86 ;;
+*) echo "lab: only x86_64 machines can run the lab, this is $(uname -m)" >&2 && exit 1 ;;
+esac
+
+say() { printf 'lab: %s\n' "$*" >&2; }
+die() {
+	say "$*"
+	exit 1
+}
+
+# The commands the lab calls, each with the Debian package that has it.
+needed_commands() {
+	cat <<-LIST
+		$qemu $qemu_package
+		qemu-img qemu-utils
+		mmdebstrap mmdebstrap
+		mke2fs e2fsprogs
+		depmod kmod
+		ssh openssh-client
+		ssh-keygen openssh-client
+		perl perl-base
+		tar tar
+		sha256sum coreutils
+		gpgv gpgv
+	LIST
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "fakeroot fakeroot"
+		echo "newuidmap uidmap"
+	fi
+}
+
+require_system() {
+	local command package missing=()
+	while read -r command package; do
+		PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || missing+=("$package")
+	done < <(needed_commands)
+	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+	[ ${#missing[@]} -eq 0 ] && return
+	local sudo=
+	[ "$(id -u)" -eq 0 ] || sudo=sudo
+	if command -v apt-get >/dev/null && { [ -z "$sudo" ] || sudo -n true 2>/dev/null; }; then
+		say "installing ${missing[*]}"
+		$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2 &&
+			$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >&2 &&
+			return
+	fi
+	die "these packages are missing, install them: ${missing[*]}"
+}
+export PATH=$PATH:/usr/sbin:/sbin

@@ -1,0 +1,38 @@
+import { must } from "./machines.js";
+
+/** Everything about the VPS that `teardown` has to give back, as text; counters and ids left out. */
+export function vpsSnapshot(): Promise<string> {
+  return must(
+    "vps",
+    `exec 2>/dev/null
+echo '# links'; ip -o link | sed 's/^[0-9]*: //' | grep -v '^ip6tnl0'
+echo '# addresses'; ip -o addr | sed 's/^[0-9]*: //; s/valid_lft.*//'
+echo '# routes'; ip route show table all; ip -6 route show table all | grep -v '^ff00\\|^multicast' | sort
+echo '# rules'; ip rule; ip -6 rule
+echo '# sysctls'; sysctl -a | grep -v -e ip6tnl0 -e random -e 'nf_conntrack' -e 'fs\\.' -e 'kernel\\.' -e 'stat_refresh' -e '\\.base_reachable' -e 'net\\.netfilter' -e 'net.ipv4.tcp_' -e 'vm\\.' | sort
+echo '# conntrack'; conntrack -L 2>/dev/null | grep 192.168.1.210
+echo '# iptables'; iptables-save | grep -v '^#' | sed 's/\\[[0-9:]*\\]/[]/'; ip6tables-save | grep -v '^#' | sed 's/\\[[0-9:]*\\]/[]/'
+echo '# nft'; nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'
+echo '# files'; find /etc -xdev ! -name '*.cache' -printf '%M %u %g %p %l\\n' | sort; find /etc -xdev -type f ! -name '*.cache' -exec sha256sum {} + | sort -k 2
+echo '# packages'; dpkg-query -W -f '\${Package} \${db:Status-Abbrev}\\n' | sort
+echo '# units'; systemctl list-unit-files --no-legend | grep -i ds4
+true`,
+  );
+}
+
+/** The same of the router: \`uci export\` instead of the files under /etc/config, which every commit rewrites. */
+export function routerSnapshot(): Promise<string> {
+  return must(
+    "router",
+    `exec 2>/dev/null
+echo '# links'; ip link | grep -v '^ ' | sed 's/^[0-9]*: //' | grep -v '^ip6tnl0'
+echo '# addresses'; ip addr | grep inet | sed 's/^ *//'
+echo '# routes'; for t in main 42 local; do ip route show table $t; done; ip -6 route | sort
+echo '# rules'; ip rule; ip -6 rule
+echo '# uci'; uci export network; uci export firewall; uci export system
+echo '# nft'; nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'
+echo '# files'; find /etc -type f ! -path '/etc/config/*' | sort | xargs sha256sum; ls -lR /etc | grep -v '^total' | sed 's/^\\(.\\{10\\}\\) *[0-9]* *[^ ]* *[^ ]* *[0-9]* *[A-Z][a-z][a-z] *[0-9]* *[0-9:]* /\\1 /' | grep -v ' config$'
+echo '# packages'; opkg list-installed
+true`,
+  );
+}

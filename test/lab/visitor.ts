@@ -1,0 +1,55 @@
+import { expect } from "vitest";
+import { must, on } from "./machines.js";
+
+export const publicIPv4 = "203.0.113.144";
+export const server = "192.168.1.210";
+export const client = "198.51.100.220";
+/** The address from which the home's other machines come, by the provider's AFTR. */
+const aftr = "192.0.2.1";
+
+/** The address that the home server saw, asked for over HTTP. */
+async function seenBy(machine: string, address: string): Promise<string> {
+  const body = await must(machine, `curl -sS -4 -m 15 http://${address}/`);
+  return /^address (\S+)$/m.exec(body)?.[1] ?? body;
+}
+
+/** A visitor reaches the home server by TCP, and is seen with its own address. */
+export async function expectPath(): Promise<void> {
+  expect(await seenBy("client", publicIPv4)).toBe(client);
+}
+
+/** Ping, TCP, UDP and SCTP: each arrives, and with the visitor's own address. */
+export async function expectEveryProtocol(): Promise<void> {
+  await must("client", `ping -c 2 -W 5 ${publicIPv4}`);
+  await expectPath();
+  const udp = await must("client", `(echo hello; sleep 2) | ncat -u -w 3 ${publicIPv4} 9000`);
+  expect(udp).toMatch(new RegExp(`^${client} \\d+ hello`));
+  const sctp = await must("client", `(echo; sleep 2) | ncat --sctp -w 5 ${publicIPv4} 9000`);
+  expect(sctp).toMatch(new RegExp(`^${client} \\d+`));
+}
+
+/** No visitor gets an answer from the home server. */
+export async function expectNoPath(): Promise<void> {
+  const { stdout } = await on("client", `curl -sS -4 -m 4 http://${publicIPv4}/`);
+  expect(stdout).not.toContain("address");
+}
+
+/** A first write of 1,900 bytes, as of a TLS hello with post-quantum keys, and 50 MB in one piece. */
+export async function expectLargeTransfers(): Promise<void> {
+  const posted = await must(
+    "client",
+    `head -c 1900 /dev/zero | curl -sS -m 30 --data-binary @- http://${publicIPv4}/`,
+  );
+  expect(posted).toContain("bytes 1900\n");
+  const bytes = await must(
+    "client",
+    `curl -sS -m 240 -o /dev/null -w '%{size_download}' http://${publicIPv4}/50m`,
+  );
+  expect(Number(bytes)).toBeGreaterThanOrEqual(50_000_000);
+}
+
+/** From where the home's own machines come, as the visitor's machine sees it when they connect to it. */
+export async function expectWaysOut(serverBy: "vps" | "provider"): Promise<void> {
+  expect(await seenBy("server", client)).toBe(serverBy === "vps" ? publicIPv4 : aftr);
+  expect(await seenBy("lan2", client)).toBe(aftr);
+}
