@@ -1,0 +1,80 @@
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+echo '@ds4 tunnel wrap1'
+ip link del wrap1 2>/dev/null || :
+echo '@ds4 file /etc/ds4/site'
+mkdir -p /etc/ds4
+( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
+site=lab
+tunnel=home4
+local=2001:db8:100:0:203:0:113:144
+own=yes
+remote=2001:db8:1:0:203:0:113:144
+server=192.168.1.210
+mtu=1280
+table=42
+' >/etc/ds4/site.ds4-new )
+chmod 600 /etc/ds4/site.ds4-new
+mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+chown 0:0 /etc/ds4/site
+echo '@ds4 file /etc/init.d/ds4'
+mkdir -p /etc/init.d
+( umask 077; printf '%s' '#!/bin/sh /etc/rc.common
+# Written by ds4 for the site '\''lab'\'': the tunnel from the VPS ends here.
+
+START=19
+
+start() {
+	[ -d /sys/module/ip6_tunnel ] || modprobe ip6_tunnel 2>/dev/null
+	if ! ip -6 tunnel change home4 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 2>/dev/null; then
+		ip link del home4 2>/dev/null
+		ip -6 tunnel add home4 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 || return 1
+	fi
+	ip link set home4 mtu 1280
+	ip link set home4 up
+}
+
+stop() {
+	ip link del home4 2>/dev/null
+}
+' >/etc/init.d/ds4.ds4-new )
+chmod 755 /etc/init.d/ds4.ds4-new
+mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
+chown 0:0 /etc/init.d/ds4
+echo '@ds4 tunnel home4'
+/etc/init.d/ds4 start
+echo '@ds4 uci network.ds4_tunnel'
+echo '@ds4 uci firewall.ds4_zone'
+uci batch <<'DS4' >/dev/null
+delete network.ds4_tunnel
+set network.ds4_tunnel=interface
+set network.ds4_tunnel.proto='none'
+set network.ds4_tunnel.device='home4'
+delete firewall.ds4_zone
+set firewall.ds4_zone=zone
+set firewall.ds4_zone.name='ds4'
+add_list firewall.ds4_zone.device='home4'
+set firewall.ds4_zone.input='REJECT'
+set firewall.ds4_zone.output='ACCEPT'
+set firewall.ds4_zone.forward='REJECT'
+set firewall.ds4_zone.masq='0'
+set firewall.ds4_zone.mtu_fix='1'
+DS4
+staged=$({ uci changes network; uci changes firewall; } | wc -l)
+[ "$staged" -eq 13 ] || { uci revert network; uci revert firewall; echo "uci staged $staged changes of 13" >&2; exit 1; }
+said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; echo "fw4 check refuses the new rules: $said" >&2; exit 1; }
+case $said in *'Section ds4_'*) uci revert network; uci revert firewall; echo "fw4 would leave out: $said" >&2; exit 1 ;; esac
+uci commit network
+uci commit firewall
+/etc/init.d/network reload
+/etc/init.d/firewall reload
+firewall_reloaded=yes
+echo '@ds4 route default/42'
+ip route del default dev wrap1 table 42 2>/dev/null || :
+ip route replace default dev home4 scope link table 42 proto static
+echo '@ds4 firewall zone'
+[ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }
+exit 0
+}

@@ -1,0 +1,36 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A folder in which every tool is BusyBox's, as on a router; undefined where it isn't installed. */
+function busyboxTools(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "ds4-busybox-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return spawnSync("busybox", ["--install", "-s", folder]).status === 0 ? folder : undefined;
+}
+
+const tools = busyboxTools();
+
+/** The shells that ds4's scripts meet: dash (or what `sh` is here) on a VPS, BusyBox ash on a router. */
+export const shells = [
+  { name: "sh", command: ["sh"], path: process.env.PATH, missing: false },
+  { name: "BusyBox ash", command: ["busybox", "ash"], path: tools, missing: tools === undefined },
+] as const;
+
+export type TestShell = (typeof shells)[number];
+
+/** A test's name with the reason why it is skipped, where it is. */
+export const title = (shell: TestShell, text: string) =>
+  `${text} in ${shell.name}${shell.missing ? " (skipped: busybox is not installed)" : ""}`;
+
+/** Runs a script as ds4 does: by standard input of `sh -s`. */
+export function runScript(shell: TestShell, script: string, ...options: readonly string[]) {
+  const [file, ...args] = shell.command;
+  const { stdout, stderr, status } = spawnSync(file, [...args, ...options, "-s"], {
+    input: script,
+    maxBuffer: 64 << 20,
+    env: { PATH: shell.path, LC_ALL: "C" },
+  });
+  return { stdout: stdout.toString("utf8"), stderr: stderr.toString("utf8"), code: status };
+}

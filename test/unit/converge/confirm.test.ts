@@ -1,0 +1,37 @@
+import { describe, expect, it, vi } from "vitest";
+import { converge } from "../../../src/commands/converge.js";
+import { aimFor, planSite } from "../../../src/converge/plan-site.js";
+import { Ds4Error } from "../../../src/core/errors.js";
+import type { Shell } from "../../../src/core/shell.js";
+import { silent } from "../../../src/report/progress.js";
+import { router, site, vps } from "../world.js";
+
+const reading = {
+  vps: { facts: vps, actual: new Map() },
+  router: { facts: router, actual: new Map() },
+};
+const { target, design } = aimFor(site, reading);
+const plan = planSite(reading, target);
+const run = vi.fn<Shell["run"]>();
+const shell = (label: string): Shell => ({ label, run, close: async () => {} });
+const shells = { vps: shell("vps"), router: shell("router") };
+
+describe("a change that nobody can be asked about", () => {
+  it.each([true, false])("is not made without --yes, with --json: %s", async (json) => {
+    const terminal = vi.spyOn(process, "stdin", "get").mockReturnValue({ isTTY: false } as never);
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const options = { inventory: "inventory", json };
+    const work = converge(site, shells, reading, { target, plan, notes: design.notes }, options, silent);
+    const error = await work.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(Ds4Error);
+    expect(error).toMatchObject({
+      message: "nobody is there to be asked, and nothing was changed",
+      hint: expect.stringContaining("--yes"),
+    });
+    expect(run).not.toHaveBeenCalled();
+    // The plan is shown all the same, but never between a program and its JSON.
+    expect(written.mock.calls.length > 0).toBe(!json);
+    terminal.mockRestore();
+    written.mockRestore();
+  });
+});

@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { fields } from "../../../src/inventory/fields.js";
+import { jsonSchema } from "../../../src/inventory/schema.js";
+
+const inventory = new URL("../../../inventory/", import.meta.url);
+
+it("ships the JSON schema that the checks are made of (else run scripts/schema)", async () => {
+  const text = `${JSON.stringify(jsonSchema(), null, 2)}\n`;
+  await expect(text).toMatchFileSnapshot(new URL("site.schema.json", inventory).pathname);
+});
+
+it("describes every key and gives an example", () => {
+  for (const [path, field] of Object.entries(fields)) {
+    const meta = field.meta();
+    expect(meta?.description, path).toMatch(/\.$/);
+    expect(meta?.examples, path).toHaveLength(path === "vps.endpoint" ? 2 : 1);
+  }
+});
+
+it("has each example in the file", () => {
+  const text = JSON.stringify(jsonSchema());
+  for (const [path, field] of Object.entries(fields))
+    expect(text, path).toContain(JSON.stringify(field.meta()?.examples));
+});
+
+it("accepts its own examples", () => {
+  for (const [path, field] of Object.entries(fields))
+    for (const example of (field.meta()?.examples ?? []) as unknown[])
+      expect(field.safeParse(example).success, `${path}: ${example}`).toBe(true);
+});
+
+it.each(["example.yaml", "lab.yaml"])("%s names the schema for editors", (file) => {
+  expect(readFileSync(new URL(file, inventory), "utf8")).toMatch(
+    /^# yaml-language-server: \$schema=\.\/site\.schema\.json\n/,
+  );
+});

@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { Ds4Error } from "../../../src/core/errors.js";
+import { loadSite, parseSite } from "../../../src/inventory/load.js";
+
+const inventory = new URL("../../../inventory/", import.meta.url);
+
+describe("an inventory file", () => {
+  it("needs three lines; the rest has a default or is left out", () => {
+    const text = "vps: {ssh: root@203.0.113.144}\nrouter: {ssh: root@192.168.1.1}\nserver: 192.168.1.210\n";
+    expect(parseSite(text, "some/where/home.yaml")).toStrictEqual({
+      name: "home",
+      file: "some/where/home.yaml",
+      vps: { ssh: "root@203.0.113.144" },
+      router: { ssh: "root@192.168.1.1", zones: {} },
+      server: "192.168.1.210",
+      tunnel: { name: "wrap1", table: 42 },
+    });
+  });
+
+  it("has every key of the example, with its canonical value", async () => {
+    const commented = readFileSync(new URL("example.yaml", inventory), "utf8");
+    // Every commented key is taken up: a line "# key: value", indented or not.
+    const text = commented.replace(/^( *)# ((?: *)[a-zA-Z0-9]+:(?: \S+)?)$/gm, "$1$2");
+    expect(parseSite(text, "example.yaml")).toStrictEqual({
+      name: "example",
+      file: "example.yaml",
+      vps: {
+        ssh: "root@203.0.113.144",
+        uplink: "eth0",
+        publicIPv4: "203.0.113.144",
+        endpoint: "2001:db8:1:0:203:0:113:144",
+        persist: "systemd",
+      },
+      router: {
+        ssh: "root@192.168.1.1",
+        uplink: "wan6",
+        endpoint: "2001:db8:100:0:203:0:113:144",
+        zones: { wan: "wan", lan: "lan" },
+        lan: "192.168.1.0/24",
+      },
+      server: "192.168.1.210",
+      tunnel: { name: "wrap1", mtu: 1460, table: 42 },
+    });
+  });
+
+  it("loads as it is shipped", async () => {
+    const example = await loadSite(new URL("example.yaml", inventory).pathname);
+    const lab = await loadSite(new URL("lab.yaml", inventory).pathname);
+    expect([example.vps.ssh, lab.vps.ssh, lab.router.ssh, lab.server]).toEqual([
+      "root@203.0.113.144",
+      "vps",
+      "router",
+      "192.168.1.210",
+    ]);
+  });
+
+  it("may write IPv6 in any form, and is kept in one", () => {
+    const text =
+      "vps: {ssh: a, endpoint: 2001:0DB8:0001::203:0:113:144}\nrouter: {ssh: b}\nserver: 10.1.2.3\n";
+    expect(parseSite(text, "x.yaml").vps.endpoint).toBe("2001:db8:1:0:203:0:113:144");
+  });
+
+  it("takes the ends of the ranges", () => {
+    for (const [mtu, table] of [
+      [1240, 1],
+      [65495, 252],
+      [1460, 256],
+      [1460, 4294967295],
+    ]) {
+      const text = `vps: {ssh: a}\nrouter: {ssh: b}\nserver: 10.1.2.3\ntunnel: {mtu: ${mtu}, table: ${table}}\n`;
+      expect(parseSite(text, "x.yaml").tunnel).toEqual({ name: "wrap1", mtu, table });
+    }
+  });
+
+  it("takes .0 and .255 in a LAN that is larger than /24", () => {
+    const text = "vps: {ssh: a}\nrouter: {ssh: b, lan: 10.0.0.0/16}\nserver: 10.0.1.255\n";
+    expect(parseSite(text, "x.yaml").server).toBe("10.0.1.255");
+  });
+
+  it("that can't be read is a Ds4Error that names it", async () => {
+    await expect(loadSite("/nonexistent/home.yaml")).rejects.toThrow(Ds4Error);
+    await expect(loadSite("/nonexistent/home.yaml")).rejects.toThrow(/\/nonexistent\/home\.yaml/);
+  });
+});
