@@ -15,7 +15,7 @@ const wrong = () => client.freshKey("ed25519").then(({ file }) => file);
 describe("the router's SSH server behaves as recorded", () => {
   beforeAll(async () => {
     await router.reset();
-    await client.prepare();
+    await client.prepare(router.sshConfig);
   }, 300_000);
 
   test.each([

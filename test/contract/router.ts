@@ -11,31 +11,41 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const stateFolder =
   process.env.DS4_LAB_DIR ?? `${process.env.XDG_STATE_HOME ?? `${homedir()}/.local/state`}/ds4-lab`;
 
-// To work on the stand-in outside of the lab: an ssh_config with a Host `router`, and what makes it new again.
-/** The ssh_config that knows the router. */
-export const sshConfig = process.env.DS4_CONTRACT_SSH_CONFIG ?? `${stateFolder}/ssh_config`;
-const resetCommand = process.env.DS4_CONTRACT_RESET ?? "scripts/lab up && scripts/lab reset";
-const peersCommand = process.env.DS4_CONTRACT_PEERS ?? "test/contract/peers";
-
 /** Seconds to wait. */
 export const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 /** The router under test, reached as root by OpenSSH: one connection, each command in its own channel. */
 export class Router {
   readonly #control = join(mkdtempSync(join(tmpdir(), "ds4-contract-")), "%n");
+  /** OpenSSH's configuration with a Host `router`. */
+  readonly sshConfig: string;
 
-  #options(): readonly string[] {
-    const mux = ["ControlMaster=auto", `ControlPath=${this.#control}`, "ControlPersist=60"];
+  /** The router of the lab whose state is in this folder; the lab need not be up yet. */
+  constructor(readonly labFolder = stateFolder) {
+    this.sshConfig = `${labFolder}/ssh_config`;
+  }
+
+  async #lab(...command: readonly string[]): Promise<void> {
+    const env = { ...process.env, DS4_LAB_DIR: this.labFolder };
+    await run(command[0] as string, command.slice(1), { cwd: root, env, maxBuffer: 64 << 20 });
+  }
+
+  #options(
+    connection = ["ControlMaster=auto", `ControlPath=${this.#control}`, "ControlPersist=60"],
+  ): readonly string[] {
     return [
       "-F",
-      sshConfig,
-      ...["BatchMode=yes", "LogLevel=ERROR", ...mux].flatMap((option) => ["-o", option]),
+      this.sshConfig,
+      ...["BatchMode=yes", "LogLevel=ERROR", "ConnectTimeout=5", ...connection].flatMap((option) => [
+        "-o",
+        option,
+      ]),
     ];
   }
 
   /** Runs a shell line and waits for its end; `stdin` is closed after the given text. */
-  exec(command: string, stdin = ""): Promise<Outcome> {
-    const child = spawn("ssh", [...this.#options(), "router", command]);
+  exec(command: string, stdin = "", options = this.#options()): Promise<Outcome> {
+    const child = spawn("ssh", [...options, "router", command]);
     const text = { stdout: "", stderr: "" };
     for (const name of ["stdout", "stderr"] as const) {
       child[name].setEncoding("utf8");
@@ -49,6 +59,11 @@ export class Router {
       child.on("error", reject);
       child.on("close", (code) => resolve({ ...text, code: code ?? -1 }));
     });
+  }
+
+  /** The same over a connection of its own, given up after 5 seconds. */
+  execAnew(command: string): Promise<Outcome> {
+    return this.exec(command, "", this.#options(["ControlPath=none"]));
   }
 
   /** @throws unless the command succeeds. */
@@ -66,9 +81,21 @@ export class Router {
   /** Gives a router as it was built, with the neighbours that the recordings had. */
   async reset(): Promise<void> {
     await this.disconnect();
-    await run("sh", ["-c", resetCommand], { cwd: root, maxBuffer: 64 << 20 });
-    await run("sh", ["-c", peersCommand], { cwd: root });
+    await this.up();
+    await this.#lab("scripts/lab", "reset");
+    await this.#lab("test/contract/peers");
     await this.answers();
+  }
+
+  /** Boots the lab, unless it is up. */
+  up(): Promise<void> {
+    return this.#lab("scripts/lab", "up");
+  }
+
+  /** Stops the lab's machines. */
+  async stop(): Promise<void> {
+    await this.disconnect();
+    await this.#lab("scripts/lab", "down");
   }
 
   /** Reboots, and waits until SSH answers again. */
@@ -85,6 +112,43 @@ export class Router {
       if ((await this.exec("true")).code === 0) return;
       await sleep(1);
     }
-    throw new Error(`the router doesn't answer SSH (${sshConfig})`);
+    throw new Error(`the router doesn't answer SSH (${this.sshConfig})`);
+  }
+}
+
+/** Routers of several labs, each for one user at a time: a replay mostly sleeps, so they don't get in each other's way. */
+export class Routers {
+  readonly #all: readonly Router[];
+  readonly #free: Router[];
+  readonly #waiting: ((router: Router) => void)[] = [];
+  #booting = Promise.resolve();
+
+  /** The first one's lab is the usual one, the others' are beside it. */
+  constructor(count: number) {
+    this.#all = Array.from(
+      { length: count },
+      (_, i) => new Router(stateFolder + (i === 0 ? "" : `-${i + 1}`)),
+    );
+    this.#free = [...this.#all];
+  }
+
+  async take(): Promise<Router> {
+    const router =
+      this.#free.shift() ?? (await new Promise<Router>((resolve) => this.#waiting.push(resolve)));
+    // One after the other: two that boot at once may choose the same ports.
+    this.#booting = this.#booting.then(() => router.up());
+    await this.#booting;
+    return router;
+  }
+
+  giveBack(router: Router): void {
+    const next = this.#waiting.shift();
+    if (next) next(router);
+    else this.#free.push(router);
+  }
+
+  /** Stops the labs that aren't the usual one. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#all.slice(1).map((router) => router.stop()));
   }
 }

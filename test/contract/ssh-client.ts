@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Outcome } from "./recording.js";
-import { sshConfig } from "./router.js";
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "ds4-client-"));
@@ -23,8 +22,8 @@ async function end(file: string, args: readonly string[], input = ""): Promise<O
 export class SshClient {
   #settings = new Map<string, string>();
 
-  /** Reads how to reach the router, and which key it accepts. */
-  async prepare(): Promise<void> {
+  /** Reads in an ssh_config how to reach the router, and which key it accepts. */
+  async prepare(sshConfig: string): Promise<void> {
     const { stdout } = await run("ssh", ["-F", sshConfig, "-G", "router"]);
     this.#settings = new Map(
       stdout.split("\n").map((line) => {

@@ -14,7 +14,7 @@ machine_parts() {
 # All names, modes and contents below some folders, as one hash.
 hash_of() {
 	{
-		printf '%s\n' "$suite" "$arch" "$mirror"
+		printf '%s\n' "$suite" "$arch"
 		find "$@" ! -type d -printf '%P %m %l\n' | sort
 		find "$@" -type f -print0 | sort -z | xargs -0 cat
 	} | sha256sum | cut -c1-16
@@ -59,7 +59,7 @@ pack_overlay() {
 }
 
 build_image() {
-	local name=$1 image=$2 work parts part hooks=() repository
+	local name=$1 image=$2 work parts part hooks=() repository mirror=()
 	if [ "$name" = router ] && [ -n "${DS4_LAB_OPENWRT-}" ]; then
 		build_openwrt "$image"
 		return
@@ -90,13 +90,14 @@ build_image() {
 	done
 	hooks+=(--customize-hook="sh '$work/key.sh' \"\$1\"")
 	mkdir "$work/tree"
+	choose_mirror
 	mmdebstrap --quiet --mode=auto --variant=minbase --architectures="$arch" \
 		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--skip=essential/unlink --skip=download/empty --skip=cleanup/reproducible \
 		--include="$(package_list "${parts[@]/%//packages}")" "${hooks[@]}" \
-		"$suite" - "$mirror" >"$work/tree.tar" || return
+		"$suite" - "${mirror[@]}" >"$work/tree.tar" || return
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	with_owners sh -ec '
 		tar -C "$1/tree" -xf "$1/tree.tar"

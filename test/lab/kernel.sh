@@ -4,15 +4,16 @@
 
 # Makes vmlinuz, initrd and modules.tar (usr/lib/modules/…) in the cache.
 ensure_kernel() {
-	local stamp work version
+	local stamp work version mirror=()
 	stamp=$cache/kernel-$(hash_of "$lab_source/kernel.sh" "$lab_source/initrd-init")
 	[ -e "$stamp" ] && return
 	say "getting the kernel"
 	work=$(mktemp -d "${TMPDIR:-/tmp}/ds4-lab-kernel.XXXXXX")
+	choose_mirror
 	mmdebstrap --quiet --mode=auto --variant=extract --architectures="$arch" \
 		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
 		--dpkgopt='path-exclude=/usr/share/*' --include="linux-image-cloud-$arch,busybox-static" \
-		"$suite" - "$mirror" 2>"$cache/kernel.log" |
+		"$suite" - "${mirror[@]}" 2>"$cache/kernel.log" |
 		tar -C "$work" -xf - --wildcards './boot/*' './lib/modules/*' './bin/busybox' || {
 		tail -n 20 "$cache/kernel.log" >&2
 		die "the kernel could not be got, see $cache/kernel.log"

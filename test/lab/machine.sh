@@ -13,7 +13,7 @@ monitor() {
 running() {
 	local pid
 	pid=$(cat "$state/$1.pid" 2>/dev/null) && [ -n "$pid" ] &&
-		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$state/$1.qcow2"
+		tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q "$state/$1.qcow2"
 }
 
 # Free ports of 127.0.0.1, all held until the last one is found.

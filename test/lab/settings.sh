@@ -7,7 +7,6 @@
 	state=${DS4_LAB_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/ds4-lab}
 	cache=${DS4_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ds4-lab}
 	suite=bookworm
-	mirror=${DS4_LAB_MIRROR:-http://deb.debian.org/debian}
 	machines=(world vps router)
 }
 
@@ -41,6 +40,14 @@ needed_commands() {
 		echo "fakeroot fakeroot"
 		echo "newuidmap uidmap"
 	fi
+}
+
+# Sets mirror: where this machine's apt has the suite from. It stays empty where there is none: mmdebstrap knows one.
+choose_mirror() {
+	# shellcheck disable=SC2016 # expanded by apt-get
+	mapfile -t mirror < <(if [ -n "${DS4_LAB_MIRROR-}" ]; then echo "$DS4_LAB_MIRROR"; else
+		apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite" 2>/dev/null | head -n 1
+	fi)
 }
 
 require_system() {

@@ -15,7 +15,7 @@ const tools = busyboxTools();
 /** The shells that ds4's scripts meet: dash (or what `sh` is here) on a VPS, BusyBox ash on a router. */
 export const shells = [
   { name: "sh", command: ["sh"], path: process.env.PATH, missing: false },
-  { name: "BusyBox ash", command: ["busybox", "ash"], path: tools, missing: tools === undefined },
+  { name: "BusyBox ash", command: [join(tools ?? "", "ash")], path: tools, missing: tools === undefined },
 ] as const;
 
 export type TestShell = (typeof shells)[number];
