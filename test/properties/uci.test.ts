@@ -27,7 +27,7 @@ function uci(args: readonly string[], input = ""): string {
 
 /** The lines that the step hands to `uci batch`. */
 function batch(changes: readonly Change[]): readonly string[] {
-  const script = uciStep.render(changes, { mark: () => ":", finally: () => {} });
+  const script = uciStep.render(changes, { standalone: false, mark: () => ":", finally: () => {} });
   return script.slice(
     script.findIndex((line) => line.startsWith("uci batch <<'DS4'")) + 1,
     script.indexOf("DS4"),
