@@ -6,6 +6,7 @@ import { releaseLine } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
 import type { HostName } from "../core/step.js";
 import type { Proof } from "../proof/judge.js";
+import { removeWitness } from "../proof/witness.js";
 import { arm } from "./arm.js";
 import { Setback } from "./failure.js";
 import { goBack } from "./go-back.js";
@@ -65,6 +66,7 @@ async function change(
   listener: Listener,
 ): Promise<void> {
   for (const stage of stagesOfSite(plan)) {
+    if (listener.stop.aborted) return;
     const failures = await Promise.all(
       hosts.map((host) => runPlan(shells[host], stage[host], listener, deadline)),
     );
@@ -102,9 +104,12 @@ export async function confirm(
   if (failures.length > 0) throw new Setback(failures);
 
   async function confirmed({ site, target }: Undertaking, host: HostName, shell: Shell): Promise<boolean> {
-    const { code } = await shell.run(confirmScript(host, arming.run, [releaseLine(arming)]), {
-      timeoutMs: 30_000,
-    });
+    const { code } = await shell.run(
+      confirmScript(host, arming.run, [...(host === "router" ? [removeWitness] : []), releaseLine(arming)]),
+      {
+        timeoutMs: 30_000,
+      },
+    );
     if (code === 0) return true;
     if (shell === shells[host]) return false;
     // Asked again: the first one may have got through.
