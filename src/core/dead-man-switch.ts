@@ -65,7 +65,7 @@ function takeOff(host: HostName): readonly string[] {
 
 /** Waits in a session of its own, then undoes; for hosts without systemd's timers. */
 function sleeper(host: HostName, seconds: number): string {
-  const wait = `rm -f ${runFolder}/change; sleep ${seconds} & trap "kill $!" TERM; wait $!; rm -f ${runFolder}/timer; [ ! -x ${undoPath} ] || exec ${undoPath}`;
+  const wait = `rm -f ${runFolder}/change; sleep ${seconds} & trap "kill $!" TERM; wait $!; rm -f ${runFolder}/timer; [ ! -x ${undoPath} ] || ${undoPath} 2>&1 | logger -t ds4`;
   return host === "router"
     ? `start-stop-daemon -S -b -m -p ${runFolder}/timer -x /bin/sh -- -c ${quote(wait)}`
     : `{ setsid sh -c ${quote(wait)} >/dev/null 2>&1 & echo $! >${runFolder}/timer; }`;
@@ -93,7 +93,7 @@ failed=no
 fail() { echo "$*" >&2; failed=yes; }
 if [ -e ${armedFile} ]; then
 # The change itself may still be running.
-[ ! -r ${runFolder}/change ] || { read -r p <${runFolder}/change; ! grep -qs -e 'sh.-s' "/proc/$p/cmdline" || kill "$p"; }
+[ ! -r ${runFolder}/change ] || { read -r p <${runFolder}/change; case "$(tr '\\0' ' ' <"/proc/$p/cmdline")" in *'sh -s'*) kill "$p" ;; esac; } 2>/dev/null
 for f in before packages; do
   [ ! -e ${folder}/kept/$f ] || { mkdir -p -m 700 /etc/ds4; rm -rf /etc/ds4/$f; cp -a ${folder}/kept/$f /etc/ds4/$f; }
 done

@@ -44,6 +44,7 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
   ].join(", ");
   const both = witness.outer_in > 0 && witness.outer_out > 0 && visitor.outer > 0;
   const trouble = findBreak(site, design, seen);
+  const hops = `; packets at each hop: VPS to the tunnel ${visitor.toServer}, router's uplink ${witness.outer_in}, out of the tunnel ${witness.inner_in}, to the server ${witness.to_server}, its answers ${witness.answer}, back into the tunnel ${witness.outer_out}, VPS's uplink ${visitor.outer}, to the visitor ${visitor.fromServer}`;
   return [
     {
       name: "tunnel",
@@ -72,7 +73,7 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
       seen:
         witness.to_server > 0
           ? `visitor ${way} arrived at ${site.server} from ${visitorIPv4}`
-          : `visitor ${way} did not arrive at ${site.server}`,
+          : `visitor ${way} did not arrive at ${site.server}${hops}`,
       ...(witness.to_server > 0 ? {} : trouble),
     },
     {
@@ -80,7 +81,7 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
       proved: answered,
       seen: answered
         ? `${site.server} answered (${kinds}), and the visitor got it from ${design.uplinkIPv4}`
-        : `the visitor got no answer from ${design.publicIPv4}`,
+        : `the visitor got no answer from ${design.publicIPv4}${witness.to_server > 0 ? hops : ""}`,
       ...(answered ? {} : trouble),
     },
   ];
@@ -91,7 +92,7 @@ function findBreak(
   site: Site,
   design: Design,
   { visitor, witness, vendor }: PathSeen,
-): { readonly seen?: string; readonly hint: string } {
+): { readonly hint: string } {
   const underlay = visitor.underlay
     ? "a ping over IPv6 between the same two addresses is answered"
     : "a ping over IPv6 between them is not answered either";

@@ -17,7 +17,8 @@ export type WitnessSeen = Readonly<Record<Hop, number>>;
  */
 export function witnessLines(site: Site, design: Design): readonly string[] {
   const tunnel = `"${site.tunnel.name}"`;
-  const rule = (match: string, counter: Hop) => `    ${match} counter name ${counter}`;
+  // Counters in the rules: named ones need a kernel module more.
+  const rule = (match: string, hop: Hop) => `    ${match} counter comment "${hop}"`;
   const chain = (hook: string, priority: number, rules: readonly string[]) => [
     `  chain ${hook} {`,
     `    type filter hook ${hook} priority ${priority}; policy accept;`,
@@ -27,7 +28,6 @@ export function witnessLines(site: Site, design: Design): readonly string[] {
   const inward = `ip6 saddr ${design.local} ip6 daddr ${design.remote}`;
   const text = [
     "table inet ds4_witness {",
-    ...hops.map((hop) => `  counter ${hop} { packets 0 bytes 0 }`),
     ...chain("prerouting", -300, [
       rule(`${inward} ip6 nexthdr 4`, "outer_in"),
       rule(`${inward} ip6 nexthdr 60`, "options_in"),
@@ -54,6 +54,9 @@ export const witnessProbe: Probe = {
 export function readWitness(section: Section | undefined): WitnessSeen {
   const text = required(section, "the counters on the router");
   return Object.fromEntries(
-    hops.map((hop) => [hop, Number(new RegExp(`counter ${hop} \\{\\s*packets (\\d+)`).exec(text)?.[1] ?? 0)]),
+    hops.map((hop) => [
+      hop,
+      Number(new RegExp(`counter packets (\\d+) bytes \\d+ comment "${hop}"`).exec(text)?.[1] ?? 0),
+    ]),
   ) as WitnessSeen;
 }

@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -50,8 +50,38 @@ export async function must(machine: string, script: string): Promise<string> {
 
 /** Runs ds4 as a user would, on the lab's hosts. */
 export function ds4(...args: readonly string[]): Promise<Ended> {
-  return end("node", [`${root}/dist/cli.js`, ...args, "-F", sshConfig]);
+  return end("node", ds4Arguments(args));
 }
+
+function ds4Arguments(args: readonly string[]): readonly string[] {
+  const more = isChange(args) && !args.includes("--confirm-within") ? patience : [];
+  return [`${root}/dist/cli.js`, ...args, ...more, "-F", sshConfig];
+}
+
+/** ds4 while it runs: `onLine` sees each line that it prints as it comes. */
+export function ds4Running(
+  args: readonly string[],
+  onLine: (line: string, child: ChildProcess) => void,
+): Promise<Ended> {
+  const child = spawn("node", ds4Arguments(args), { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const text = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    let rest = "";
+    child[stream].setEncoding("utf8").on("data", (chunk: string) => {
+      text[stream] += chunk;
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) onLine(line, child);
+    });
+  }
+  return new Promise((resolve) =>
+    child.on("close", (code, signal) => resolve({ ...text, code: signal ? 128 : (code ?? 1) })),
+  );
+}
+
+/** How long the switches wait in tests: a machine that is emulated takes its time. */
+const patience = ["--confirm-within", "600"];
+const isChange = (args: readonly string[]) => args[0] === "apply" || args[0] === "teardown";
 
 /** `ds4 … --json`, parsed. */
 export async function ds4Json(...args: readonly string[]) {
@@ -62,6 +92,8 @@ export async function ds4Json(...args: readonly string[]) {
     mtu?: number;
     changes: { host: string; layer: string; step: string; id: string; action: string; fields: string[] }[];
     notes: string[];
+    proofs?: { name: string; proved: boolean | null; seen: string }[];
+    unconfirmed?: { host: string; command: string; by: string; secondsLeft: number }[];
     errors: { message: string; hint?: string }[];
   };
 }

@@ -1,0 +1,191 @@
+import { appendFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { conditions, faults } from "./faults.js";
+import { applied, ds4, ds4Json, ds4Running, eventually, lab, on } from "./machines.js";
+import { routerSnapshot, vpsSnapshot } from "./snapshot.js";
+import { expectNoPath, expectPath } from "./visitor.js";
+
+/**
+ * Both hosts are as before or fully applied, whatever goes wrong. A bounded part runs with the other tests;
+ * `scripts/faults` runs all: every fault at every marker of every change, on each host.
+ */
+const everything = process.env.DS4_FAULTS === "all";
+const confirmWithin = 60;
+
+type Row = { readonly fault: string; readonly ended: string; readonly seconds: number };
+const rows: Row[] = [];
+let clean: readonly [string, string];
+
+/** Which of the two states both hosts are in, or what is neither. */
+async function stateOfBoth(): Promise<string> {
+  const status = await ds4Json("status", "lab");
+  if (status.result === "in-sync") {
+    await eventually(20, expectPath);
+    return "applied";
+  }
+  const [vps, router] = [await vpsSnapshot(), await routerSnapshot()];
+  if (vps === clean[0] && router === clean[1]) return "before";
+  const differs = (then: string, now: string) =>
+    now.split("\n").filter((line) => !then.split("\n").includes(line));
+  return `neither: ${[...differs(clean[0], vps), ...differs(clean[1], router)].slice(0, 8).join(" | ")}`;
+}
+
+/** Waits until neither host waits for a confirmation any more; in seconds. */
+async function settled(since: number, limit: number): Promise<number> {
+  await eventually(limit, async () => {
+    for (const host of ["vps", "router"] as const) {
+      const { stdout } = await on(host, "[ -e /etc/ds4-undo ] && echo armed || echo settled");
+      expect(`${host} ${stdout.trim()}`).toBe(`${host} settled`);
+    }
+  });
+  return Math.round((Date.now() - since) / 1000);
+}
+
+function report(fault: string, ended: string, seconds: number): void {
+  rows.push({ fault, ended, seconds });
+  if (process.env.DS4_FAULTS_TABLE)
+    appendFileSync(process.env.DS4_FAULTS_TABLE, `${ended.padEnd(8)} ${seconds} s  ${fault}\n`);
+}
+
+/** The lines that ds4 prints for each thing it changes on a host, in their order; `confirming` stands for the end. */
+async function markersOf(command: "apply" | "teardown") {
+  const { changes } = command === "apply" ? await ds4Json("plan", "lab") : await teardownPlan();
+  const lines = changes.map(({ host, step, id }) => ({
+    host: host as "vps" | "router",
+    line: `${host}: ${step} ${id}`,
+  }));
+  const phases = ["arming", "changing", "proving", "confirming"].flatMap((word) =>
+    (["vps", "router"] as const).map((host) => ({ host, line: `vps, router: ${word}` })),
+  );
+  return [...lines, ...phases];
+}
+
+async function teardownPlan() {
+  const inverse = await ds4Json("teardown", "lab", "--yes");
+  await lab("load", "applied");
+  return inverse;
+}
+
+/** Makes the change, strikes at the marker, and tells how it ended. */
+async function strike(
+  command: "apply" | "teardown",
+  fault: (typeof faults)[number],
+  host: "vps" | "router",
+  marker: string,
+): Promise<void> {
+  let struck: Promise<void> | undefined;
+  let since = Date.now();
+  const { code } = await ds4Running(
+    [command, "lab", "--yes", "--confirm-within", String(confirmWithin)],
+    (line, child) => {
+      if (struck !== undefined || !line.startsWith(marker)) return;
+      since = Date.now();
+      struck = Promise.resolve(fault.strike(host, child));
+    },
+  );
+  expect(struck, `'${marker}' was printed`).toBeDefined();
+  await struck;
+  await fault.mend?.(host);
+  const seconds = await settled(since, confirmWithin + 90);
+  const ended = await stateOfBoth();
+  const done = ended === (command === "apply" ? "applied" : "before");
+  report(`${command}: ${fault.name} (${host}) at '${marker}'`, ended, seconds);
+  expect(["applied", "before"]).toContain(ended);
+  // What it said is what is: nothing else may be called a success.
+  if (!fault.silent) expect(code === 0).toBe(done);
+}
+
+const part: readonly (readonly ["apply" | "teardown", string, "vps" | "router", string])[] = [
+  ["apply", "ds4 killed", "router", "router: uci firewall.ds4_zone"],
+  ["apply", "the laptop's link cut", "router", "vps: chains ipv4"],
+  ["apply", "the host's power cut", "vps", "vps: tunnel wrap1"],
+  ["apply", "the change script killed", "router", "router: tunnel wrap1"],
+  ["apply", "Ctrl-C", "vps", "vps, router: proving"],
+  ["teardown", "ds4 killed", "vps", "vps: route 192.168.1.210"],
+  ["teardown", "the host's power cut", "router", "router: uci network.ds4_tunnel"],
+];
+
+describe("a change in the middle of which something goes wrong", () => {
+  beforeAll(async () => {
+    await lab("reset");
+    clean = [await vpsSnapshot(), await routerSnapshot()];
+    await applied();
+    await lab("save", "applied");
+  });
+  afterAll(() => {
+    const count = (word: string) => rows.filter(({ ended }) => ended.startsWith(word)).length;
+    const slowest = Math.max(0, ...rows.map(({ seconds }) => seconds));
+    console.log(
+      [
+        ...rows.map(
+          ({ fault, ended, seconds }) => `${ended.padEnd(8)} ${String(seconds).padStart(4)} s  ${fault}`,
+        ),
+        `faults tried: ${rows.length}, ended before: ${count("before")}, ended applied: ${count("applied")}, neither: ${count("neither")}, slowest recovery: ${slowest} s`,
+      ].join("\n"),
+    );
+  });
+
+  test.skipIf(everything).each(part)("%s: %s (%s) at %s", async (command, name, host, marker) => {
+    await lab("load", command === "apply" ? "clean" : "applied");
+    const fault = faults.find((one) => one.name === name);
+    if (fault === undefined) throw new Error(`no fault is called ${name}`);
+    await strike(command, fault, host, marker);
+    // And nothing stands in the way of the next one.
+    await applied();
+    await expectPath();
+  });
+
+  test.runIf(everything).each(["apply", "teardown"] as const)(
+    "%s: every fault at every marker on each host",
+    { timeout: 0 },
+    async (command) => {
+      const state = command === "apply" ? "clean" : "applied";
+      await lab("load", state);
+      const markers = await markersOf(command);
+      for (const { host, line } of markers) {
+        for (const fault of faults) {
+          await lab("load", state);
+          await strike(command, fault, host, line).catch((error: Error) => {
+            report(
+              `${command}: ${fault.name} (${host}) at '${line}'`,
+              `neither: ${error.message.split("\n")[0]}`,
+              0,
+            );
+          });
+          if (fault.silent) await applied();
+        }
+      }
+      expect(rows.filter(({ ended }) => ended.startsWith("neither"))).toEqual([]);
+    },
+  );
+
+  test.each(conditions.filter((_, at) => everything || at > 0))(
+    "$name",
+    async ({ name, prepare, mend, ends }) => {
+      await lab("load", "clean");
+      await prepare();
+      const since = Date.now();
+      const ended = await ds4(
+        "apply",
+        "lab",
+        "--yes",
+        "--confirm-within",
+        ends === "applied" ? "300" : "120",
+      );
+      await mend?.();
+      const seconds = await settled(since, 150);
+      const state = await stateOfBoth();
+      report(name, state, seconds);
+      expect({ state, success: ended.code === 0 }, ended.stderr).toEqual({
+        state: ends,
+        success: ends === "applied",
+      });
+      if (ends === "before") {
+        // The cause and what to do, and no success.
+        expect(ended.stderr).toMatch(/error: /);
+        expect(ended.stderr).toContain("→");
+        await expectNoPath();
+      }
+    },
+  );
+});

@@ -1,0 +1,102 @@
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { applied, ds4, ds4Json, ds4Running, lab, must } from "./machines.js";
+import { expectNoPath, expectPath } from "./visitor.js";
+
+const apply = (...more: readonly string[]) => ["apply", "lab", "--yes", "--confirm-within", "600", ...more];
+
+/** Leaves an apply behind that was made and not confirmed: its ds4 is dead. */
+async function unconfirmed(): Promise<void> {
+  const { code } = await ds4Running(apply(), (line, child) => {
+    if (line === "vps, router: proving it over new connections") child.kill("SIGKILL");
+  });
+  expect(code).toBe(128);
+}
+
+describe("a change that is confirmed", () => {
+  beforeAll(() => lab("reset"));
+
+  test("shows each proof, and leaves nothing of the proving behind", async () => {
+    const { result, proofs = [] } = await ds4Json(...apply());
+    expect(result).toBe("changed");
+    expect(proofs.map(({ name, proved }) => [name, proved])).toEqual([
+      ["read back", true],
+      ["tunnel", true],
+      ["full size", true],
+      ["arrival", true],
+      ["answer", true],
+      ["VPS's own connections", true],
+      ["router's own connections", true],
+    ]);
+    expect(proofs.find(({ name }) => name === "arrival")?.seen).toBe(
+      "visitor 198.18.0.1 -> 203.0.113.144 arrived at 192.168.1.210 from 198.18.0.1",
+    );
+    expect(
+      await must(
+        "vps",
+        "ls -d /etc/ds4-undo 2>/dev/null; ip netns; ip link | grep ds4v; tc qdisc show dev eth0 | grep clsact; systemctl list-units --all --no-legend 'ds4-undo*'; ls /etc/systemd/system | grep undo; true",
+      ),
+    ).toBe("");
+    expect(
+      await must(
+        "router",
+        "ls -d /etc/ds4-undo 2>/dev/null; nft list tables | grep witness; ls /etc/rc.d | grep undo; true",
+      ),
+    ).toBe("");
+  });
+});
+
+describe("a change that was left unconfirmed", () => {
+  beforeEach(async () => {
+    await lab("reset");
+    await unconfirmed();
+  });
+
+  test("is known to everyone, can't be built upon, and is taken back by `ds4 rollback`", async () => {
+    const status = await ds4Json("status", "lab");
+    expect(status).toMatchObject({ result: "unconfirmed", exitCode: 2 });
+    expect(status.unconfirmed?.map(({ host, command }) => [host, command])).toEqual([
+      ["vps", "apply"],
+      ["router", "apply"],
+    ]);
+    for (const { secondsLeft } of status.unconfirmed ?? []) {
+      expect(secondsLeft).toBeGreaterThan(0);
+      expect(secondsLeft).toBeLessThanOrEqual(600);
+    }
+    const again = await ds4(...apply());
+    expect(again.code).toBe(1);
+    expect(again.stderr).toMatch(
+      /has the vps's lock|is not confirmed on the vps, which goes back by itself in \d+ s/,
+    );
+
+    expect(await ds4Json("rollback", "lab")).toMatchObject({ result: "rolled-back", exitCode: 0 });
+    await expectNoPath();
+    expect(await ds4Json("rollback", "lab")).toMatchObject({ result: "nothing-to-do", exitCode: 0 });
+    expect((await ds4Json("status", "lab")).unconfirmed).toBeUndefined();
+  });
+
+  test("is proved and kept by `ds4 confirm`", async () => {
+    const { result, proofs, errors } = await ds4Json("confirm", "lab");
+    expect({ result, errors }).toEqual({ result: "confirmed", errors: [] });
+    expect(proofs).toContainEqual(expect.objectContaining({ name: "arrival", proved: true }));
+    await expectPath();
+    expect(await ds4Json("status", "lab")).toMatchObject({ result: "in-sync", exitCode: 0 });
+  });
+});
+
+describe("two who change the same hosts at once", () => {
+  beforeAll(() => lab("reset"));
+
+  test("the second one is told who is at it, and nothing of the first one's is disturbed", async () => {
+    let second: ReturnType<typeof ds4> | undefined;
+    const first = await ds4Running(apply(), (line) => {
+      if (line === "vps, router: arming the dead-man switches") second = ds4(...apply());
+    });
+    expect(first.code).toBe(0);
+    const { code, stderr } = (await second) ?? { code: 0, stderr: "" };
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/\S+@\S+ is changing this site since \S+, and has the vps's lock/);
+    await expectPath();
+    // Both locks were given back.
+    await applied();
+  });
+});

@@ -1,0 +1,183 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import {
+  type Arming,
+  armLines,
+  confirmScript,
+  parseSwitch,
+  switchProbe,
+  underSwitch,
+  undoNow,
+} from "../../../src/core/dead-man-switch.js";
+import { leaseSeconds, lockProbe, readLock, releaseLine, renewScript } from "../../../src/core/lock.js";
+import { group } from "../../../src/core/script.js";
+import { runScript, shells, title } from "../../properties/shells.js";
+
+const arming: Arming = { run: "0123abcd", command: "apply", by: "me@laptop", since: "2026-01-01T00:00:00Z" };
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "ds4-switch-"));
+  for (const folder of ["etc/rc.d", "run"]) mkdirSync(join(root, folder), { recursive: true });
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** The script for a host that is all below the test's folder, and has no systemd. */
+const here = (script: string) =>
+  script
+    .replaceAll("/run/systemd/system", `${root}/none`)
+    .replaceAll("/var/run/", `${root}/run/`)
+    .replaceAll(/(?<![\w/])\/etc\//g, `${root}/etc/`);
+const log = () => (existsSync(join(root, "log")) ? readFileSync(join(root, "log"), "utf8") : "");
+const armed = () => existsSync(join(root, "etc/ds4-undo/armed"));
+
+for (const shell of shells) {
+  const run = (script: string) => runScript(shell, here(script));
+  const arm = (seconds: number, undo: readonly string[] = [`echo undone >>${root}/log`]) =>
+    expect(run(group(["set -eu", ...armLines("router", arming, seconds, undo)]))).toEqual({
+      stdout: "",
+      stderr: "",
+      code: 0,
+    });
+
+  describe.skipIf(shell.missing)(title(shell, "a dead-man switch"), () => {
+    it("fires by itself, once, and leaves nothing of itself", async () => {
+      arm(1);
+      expect(log()).toBe("");
+      await vi.waitFor(() => expect(log()).toBe("undone\n"), { timeout: 15_000, interval: 100 });
+      await vi.waitFor(() => expect(existsSync(join(root, "etc/ds4-undo"))).toBe(false), { timeout: 5_000 });
+      expect(run(undoNow()).code).toBe(0);
+      expect(log()).toBe("undone\n");
+    });
+
+    it("doesn't fire once it is confirmed, and can't be confirmed twice", async () => {
+      arm(2);
+      expect(run(confirmScript("router", arming.run))).toMatchObject({
+        stdout: "@ds4 switch confirmed\n",
+        code: 0,
+      });
+      expect(run(confirmScript("router", arming.run)).code).toBe(3);
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      expect(log()).toBe("");
+      expect(existsSync(join(root, "etc/ds4-undo"))).toBe(false);
+    });
+
+    it("is not confirmed by another run", () => {
+      arm(60);
+      expect(run(confirmScript("router", "ffff")).code).toBe(3);
+      expect(armed()).toBe(true);
+      expect(run(undoNow()).code).toBe(0);
+      expect(log()).toBe("undone\n");
+      expect(run(confirmScript("router", arming.run)).code).toBe(3);
+    });
+
+    it("ends a change that is still running before it undoes it", async () => {
+      arm(60);
+      const [file, ...args] = shell.command;
+      const change = spawn(file, [...args, "-s"], {
+        env: { PATH: shell.path },
+        stdio: ["pipe", "ignore", "ignore"],
+      });
+      onTestFinished(() => void change.kill("SIGKILL"));
+      change.stdin.end(here(group(["set -eu", ...underSwitch, "n=0", "while :; do n=$((n+1)); done"])));
+      const ended = new Promise((resolve) => change.on("exit", (_, signal) => resolve(signal)));
+      await vi.waitFor(() => expect(existsSync(join(root, "run/ds4/change"))).toBe(true), { timeout: 5_000 });
+      expect(run(undoNow()).code).toBe(0);
+      expect(await ended).toBe("SIGTERM");
+    });
+
+    it("lets no change run that it doesn't guard any more", () => {
+      expect(run(group(["set -eu", ...underSwitch, `echo changed >>${root}/log`])).code).toBe(1);
+      expect(log()).toBe("");
+    });
+
+    it("stays armed where the undo fails, says why, and tries again", () => {
+      arm(60, [`[ -e ${root}/mended ] || fail "the disk is full"`, `echo undone >>${root}/log`]);
+      const failed = run(undoNow());
+      expect(failed).toMatchObject({ code: 1, stderr: "the disk is full\n" });
+      expect(armed()).toBe(true);
+      writeFileSync(join(root, "mended"), "");
+      expect(run(undoNow()).code).toBe(0);
+      expect(armed()).toBe(false);
+      expect(log()).toBe("undone\nundone\n");
+    });
+
+    it("puts back ds4's notes of what was there before", () => {
+      mkdirSync(join(root, "etc/ds4/before"), { recursive: true });
+      writeFileSync(join(root, "etc/ds4/before/sysctl"), "ip_forward:0\n");
+      arm(60, []);
+      rmSync(join(root, "etc/ds4"), { recursive: true });
+      run(undoNow());
+      expect(readFileSync(join(root, "etc/ds4/before/sysctl"), "utf8")).toBe("ip_forward:0\n");
+    });
+
+    it("tells whose it is, and how long it waits", () => {
+      expect(parseSwitch(run(switchProbe.script).stdout)).toBeUndefined();
+      arm(60);
+      const { secondsLeft, ...rest } = parseSwitch(run(switchProbe.script).stdout) ?? { secondsLeft: -1 };
+      expect(rest).toEqual(arming);
+      expect(secondsLeft).toBeGreaterThan(50);
+      expect(secondsLeft).toBeLessThanOrEqual(60);
+      run(undoNow());
+    });
+  });
+
+  describe.skipIf(shell.missing)(title(shell, "the lock of a host"), () => {
+    const lease = (name: string) => ({ run: name, by: `${name}@laptop`, since: "2026-01-01T00:00:00Z" });
+    const take = (name: string) => {
+      const { stdout, code } = run(lockProbe(lease(name)).script);
+      return readLock({ stdout, code: code ?? 1 });
+    };
+    const file = () => join(root, "run/ds4/lock");
+
+    it("is had by one, and tells the other who that is", () => {
+      expect(take("aa")).toBeUndefined();
+      expect(take("bb")).toEqual({
+        by: "aa@laptop",
+        since: "2026-01-01T00:00:00Z",
+        secondsLeft: expect.any(Number),
+      });
+      expect(take("bb")?.secondsLeft).toBeLessThanOrEqual(leaseSeconds);
+      expect(take("aa")).toBeUndefined();
+    });
+
+    it("is given back by its holder alone", () => {
+      take("aa");
+      run(group([releaseLine({ run: "bb" })]));
+      expect(take("bb")).toBeDefined();
+      run(group([releaseLine({ run: "aa" })]));
+      expect(take("bb")).toBeUndefined();
+    });
+
+    it("of a dead run is taken over, and not renewed any more", () => {
+      take("aa");
+      writeFileSync(file(), readFileSync(file(), "utf8").replace(/until=\d+/, "until=0"));
+      expect(take("bb")).toBeUndefined();
+      expect(run(renewScript(lease("aa"))).code).toBe(1);
+      expect(take("aa")?.by).toBe("bb@laptop");
+    });
+
+    it("is kept for longer when it is renewed", () => {
+      take("aa");
+      writeFileSync(file(), readFileSync(file(), "utf8").replace(/until=\d+/, "until=0"));
+      expect(run(renewScript(lease("aa"))).code).toBe(0);
+      expect(take("bb")).toBeDefined();
+    });
+
+    it("is taken where its file is damaged", () => {
+      take("aa");
+      writeFileSync(file(), "garbage");
+      expect(take("bb")).toBeUndefined();
+    });
+  });
+}
+
+describe("a switch that a boot should have ended", () => {
+  it("has no time left", () => {
+    const text = "run=ab\ncommand=teardown\nby=me\nsince=then\nuntil=900\nboot=one\nuptime=100\nbooted=two\n";
+    expect(parseSwitch(text)).toMatchObject({ command: "teardown", secondsLeft: 0 });
+  });
+});
