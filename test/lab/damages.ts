@@ -203,6 +203,7 @@ const onRouter: readonly Damage[] = [
       "router uci firewall.ds4_zone: name",
       "router firewall zone: missing",
       "router firewall ds4_in: missing",
+      "router firewall ds4_bogon: missing",
       "router firewall ds4_out: missing",
     ],
   },
@@ -241,6 +242,13 @@ const onRouter: readonly Damage[] = [
     machine: "router",
     script: "ip link del wrap1",
     drift: ["router tunnel wrap1: missing", "router route default/42: missing"],
+  },
+  {
+    name: "rp_filter off",
+    round: 3,
+    machine: "router",
+    script: "echo 0 >/proc/sys/net/ipv4/conf/wrap1/rp_filter",
+    drift: ["router tunnel wrap1: rpFilter"],
   },
   {
     name: "the endpoint's address gone",

@@ -1,5 +1,6 @@
 import { HostError } from "../../core/errors.js";
 import type { State } from "../../core/state.js";
+import { bogons } from "../bogons.js";
 import type { RouterStep } from "./step.js";
 
 /**
@@ -32,7 +33,15 @@ export const firewall: RouterStep = {
           ],
         },
       ],
-      ["ds4_in", { rules: [`forward_ds4: ip daddr ${site.server} jump accept_to_${design.lanZone}`] }],
+      [
+        "ds4_in",
+        {
+          rules: [
+            `forward_ds4: ip saddr != { ${bogons.join(", ")} } ip daddr ${site.server} jump accept_to_${design.lanZone}`,
+          ],
+        },
+      ],
+      ["ds4_bogon", { rules: [`forward_ds4: ip saddr { ${bogons.join(", ")} } drop`] }],
       ["ds4_out", { rules: [`forward_${design.lanZone}: ip saddr ${site.server} jump accept_to_ds4`] }],
     ]),
   probe: () => "[ -x /sbin/fw4 ] || exit 0; nft list table inet fw4 2>&1 || :",

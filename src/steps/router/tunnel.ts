@@ -40,6 +40,7 @@ function make(id: string, state: State): readonly string[] {
     `\tip -6 tunnel add ${name} ${ends}`,
     "fi",
     `ip link set ${name} mtu ${word("mtu")}`,
+    `echo ${word("rpFilter")} >/proc/sys/net/ipv4/conf/${name}/rp_filter`,
     `ip link set ${name} ${state.up ? "up" : "down"}`,
   ];
 }
@@ -51,6 +52,9 @@ function wantedTunnel(design: World["design"]): State {
     mtu: design.mtu,
     encaplimit: "none",
     hoplimit: 64,
+    // Strict: out of the tunnel comes only what would be answered by it. That is what is for the server (no other
+    // host has the rule for table 42), and not from an address that the router reaches otherwise, such as the LAN's.
+    rpFilter: "1",
     up: true,
   };
 }
@@ -62,7 +66,7 @@ export const tunnel: RouterStep = {
   desired: ({ site, design }) => new Map([[site.tunnel.name, wantedTunnel(design)]]),
   probe: () => `[ -d /sys/module/ip6_tunnel ] || exit 0
 ip -6 tunnel show 2>/dev/null; echo
-for d in /sys/class/net/*; do echo "@ \${d##*/} $(cat "$d/mtu" 2>/dev/null) $(cat "$d/flags" 2>/dev/null)"; done`,
+for d in /sys/class/net/*; do echo "@ \${d##*/} $(cat "$d/mtu" 2>/dev/null) $(cat "$d/flags" 2>/dev/null) $(cat "/proc/sys/net/ipv4/conf/\${d##*/}/rp_filter" 2>/dev/null)"; done`,
   parse: (section, facts, site) => {
     const name = facts.owned?.tunnel ?? site.tunnel.name;
     const lines = section.stdout.split("\n");
@@ -80,6 +84,7 @@ for d in /sys/class/net/*; do echo "@ \${d##*/} $(cat "$d/mtu" 2>/dev/null) $(ca
       mtu: Number(device[2]),
       encaplimit: field("encaplimit"),
       hoplimit: Number(field("hoplimit")),
+      rpFilter: device[4] ?? "",
       up: (flags & 1) === 1,
       ...(text?.[1] === "ip/ipv6" ? {} : { kind: text?.[1] ?? "no 4in6 tunnel" }),
     };

@@ -2,6 +2,7 @@ import { quote } from "../../core/script.js";
 import type { Change, State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
+import { bogons } from "../bogons.js";
 import { type RouterStep, rulePriorities, unreachableMetric } from "./step.js";
 
 /** The UCI sections, by `package.section`; `.type` is the section's type. */
@@ -77,11 +78,27 @@ function sections({ site, design }: World): readonly (readonly [string, State])[
         ".type": "rule",
         name: "ds4_in",
         src: "ds4",
+        // Here as well as below: the two stand in either order, as a section that is mended gets to the end.
+        src_ip: bogons.map((range) => `!${range}`),
         dest: design.lanZone,
         dest_ip: site.server,
         family: "ipv4",
         proto: "all",
         target: "ACCEPT",
+      },
+    ],
+    // Dropped, not rejected: the answer would go out by the provider.
+    [
+      "firewall.ds4_bogon",
+      {
+        ".type": "rule",
+        name: "ds4_bogon",
+        src: "ds4",
+        src_ip: bogons,
+        dest: "*",
+        family: "ipv4",
+        proto: "all",
+        target: "DROP",
       },
     ],
     [
@@ -123,7 +140,7 @@ export const uci: RouterStep = {
     ),
   render: (changes, context) => {
     const lines = changes.flatMap(batch);
-    const ids = changes.map(({ id }) => id).join(" ");
+    const ids = changes.map(({ id }) => quote(id)).join(" ");
     const packages = ["network", "firewall"].filter((name) =>
       changes.some(({ id }) => id.startsWith(`${name}.`)),
     );

@@ -3,6 +3,7 @@ import { quote } from "../../core/script.js";
 import type { State } from "../../core/state.js";
 import { wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
+import { bogons } from "../bogons.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
 
 /** Own chains: address family, table, built-in chain that jumps there. Filters stand before `nat` turns traffic over. */
@@ -36,6 +37,7 @@ function rules({
   const server = `${site.server}/32`;
   const address = `${design.uplinkIPv4}/32`;
   const [tunnel, uplink] = [site.tunnel.name, design.uplink];
+  const known = "-m conntrack --ctstate RELATED,ESTABLISHED";
   const clamp = "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu";
   return {
     ipv6: {
@@ -48,8 +50,14 @@ function rules({
     ipv4: {
       "filter INPUT": [`-i ${tunnel} -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP`],
       "filter FORWARD": [
+        // First what most packets are. ICMP errors are among it: a router on the way may have a private address.
+        `-s ${server} -i ${tunnel} -o ${uplink} ${known} -j ACCEPT`,
+        `-d ${server} -i ${uplink} -o ${tunnel} ${known} -j ACCEPT`,
+        // No visitor has such an address, and what the server sends there would end in the provider's own network.
+        ...bogons.map((range) => `-s ${range} -o ${tunnel} -j DROP`),
+        ...bogons.map((range) => `-d ${range} -i ${tunnel} -j DROP`),
         `-s ${server} -i ${tunnel} -o ${uplink} -j ACCEPT`,
-        `-d ${server} -i ${uplink} -o ${tunnel} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT`,
+        `-d ${server} -i ${uplink} -o ${tunnel} -m conntrack --ctstate DNAT -j ACCEPT`,
         `-i ${tunnel} -j DROP`,
         `-o ${tunnel} -j DROP`,
       ],
@@ -198,10 +206,11 @@ function placeOf(hook: string, rules: readonly string[]): string {
 const before = "/etc/ds4/before/nft";
 
 /** Which nft tables and chains there are before the first rule: iptables makes some on the way and never removes them. */
-const keepTables = `[ -e ${before} ] || ! command -v nft >/dev/null || {
-  mkdir -p /etc/ds4/before
+const keepTables = `[ -e ${before} ] || ! command -v nft >/dev/null || (
+  mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+  umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >${before}
-}`;
+)`;
 
 function remove(family: Family): readonly string[] {
   const tool = tools[family];

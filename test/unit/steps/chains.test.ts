@@ -29,8 +29,28 @@ COMMIT
 -A INPUT -j DS4-INPUT
 -A INPUT -j ufw-before-input
 -A FORWARD -j DS4-FORWARD
+-A DS4-FORWARD -s 192.168.1.210/32 -i wrap1 -o eth0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A DS4-FORWARD -s 0.0.0.0/8 -o wrap1 -j DROP
+-A DS4-FORWARD -s 10.0.0.0/8 -o wrap1 -j DROP
+-A DS4-FORWARD -s 100.64.0.0/10 -o wrap1 -j DROP
+-A DS4-FORWARD -s 127.0.0.0/8 -o wrap1 -j DROP
+-A DS4-FORWARD -s 169.254.0.0/16 -o wrap1 -j DROP
+-A DS4-FORWARD -s 172.16.0.0/12 -o wrap1 -j DROP
+-A DS4-FORWARD -s 192.0.0.0/24 -o wrap1 -j DROP
+-A DS4-FORWARD -s 192.168.0.0/16 -o wrap1 -j DROP
+-A DS4-FORWARD -s 224.0.0.0/3 -o wrap1 -j DROP
+-A DS4-FORWARD -d 0.0.0.0/8 -i wrap1 -j DROP
+-A DS4-FORWARD -d 10.0.0.0/8 -i wrap1 -j DROP
+-A DS4-FORWARD -d 100.64.0.0/10 -i wrap1 -j DROP
+-A DS4-FORWARD -d 127.0.0.0/8 -i wrap1 -j DROP
+-A DS4-FORWARD -d 169.254.0.0/16 -i wrap1 -j DROP
+-A DS4-FORWARD -d 172.16.0.0/12 -i wrap1 -j DROP
+-A DS4-FORWARD -d 192.0.0.0/24 -i wrap1 -j DROP
+-A DS4-FORWARD -d 192.168.0.0/16 -i wrap1 -j DROP
+-A DS4-FORWARD -d 224.0.0.0/3 -i wrap1 -j DROP
 -A DS4-FORWARD -s 192.168.1.210/32 -i wrap1 -o eth0 -j ACCEPT
--A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o wrap1 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
+-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o wrap1 -m conntrack --ctstate DNAT -j ACCEPT
 -A DS4-FORWARD -i wrap1 -j DROP
 -A DS4-FORWARD -o wrap1 -j DROP
 -A DS4-INPUT -i wrap1 -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP
