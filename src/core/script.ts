@@ -7,11 +7,14 @@ export function quote(value: string | number): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Lines that write `content` to `path` by way of a temporary file beside it, root's and with `mode` (octal). */
+/**
+ * Lines that write `content` to `path` by way of a temporary file beside it, root's and with `mode` (octal). A folder
+ * that is made for a file that only root may read is root's alone, too.
+ */
 export function writeFile(path: string, content: string, mode: string): readonly string[] {
   const temporary = quote(`${path}.ds4-new`);
   return [
-    `mkdir -p ${quote(path.slice(0, path.lastIndexOf("/")) || "/")}`,
+    `( umask ${mode.endsWith("00") ? "077" : "022"}; mkdir -p ${quote(path.slice(0, path.lastIndexOf("/")) || "/")} )`,
     `( umask 077; printf '%s' ${quote(content)} >${temporary} )`,
     `chmod ${mode} ${temporary}`,
     `mv -f ${temporary} ${quote(path)}`,

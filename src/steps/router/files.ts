@@ -25,7 +25,7 @@ export const files: RouterStep = {
           }),
         ),
       ],
-      [initScriptPath, fileState(initScript(world), "755")],
+      [initScriptPath, fileState(initScript(world), "700")],
     ]);
   },
   probe: () => probeFiles(["/etc/ds4/site", initScriptPath]),

@@ -1,3 +1,4 @@
+import { quote } from "../../core/script.js";
 import type { State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
 import type { RouterStep } from "./step.js";
@@ -5,7 +6,7 @@ import type { RouterStep } from "./step.js";
 const list = "/etc/ds4/packages";
 const earlier = `${list}.before`;
 /** Adds to the list what has come since the install began. */
-const note = `[ ! -r ${earlier} ] || { { [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f ${earlier} || :; } | sort -u >${list}.new; mv ${list}.new ${list}; rm -f ${earlier}; }`;
+const note = `[ ! -r ${earlier} ] || { ( umask 077; { [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f ${earlier} || :; } | sort -u >${list}.new ); mv ${list}.new ${list}; rm -f ${earlier}; }`;
 
 /**
  * OpenWrt packages that are missing: the kernel module, and an `ip` that can make tunnels (BusyBox's can't). What
@@ -32,7 +33,7 @@ true`,
         .map((name): [string, State] => [name, { installed: true }]),
     ),
   render: (changes, context) => {
-    const install = wanted(changes).map(({ id }) => id);
+    const install = wanted(changes).map(({ id }) => quote(id));
     const remove = unwanted(changes).map(({ id }) => id);
     return [
       ...changes.map(({ id }) => context.mark(id)),
@@ -41,10 +42,10 @@ true`,
       ...(install.length === 0
         ? []
         : [
-            "mkdir -p /etc/ds4",
+            "mkdir -p -m 700 /etc/ds4",
             // Kept until it is known what came: also after a power cut in between.
-            `installed | sort >${earlier}.new; mv ${earlier}.new ${earlier}`,
-            `said=$( { $get ${install.join(" ")} || { $update && $get ${install.join(" ")}; }; } 2>&1) || fail "$get ${install.join(" ")} failed: $said"`,
+            `( umask 077; installed | sort >${earlier}.new ); mv ${earlier}.new ${earlier}`,
+            `said=$( { $get ${install.join(" ")} || { $update && $get ${install.join(" ")}; }; } 2>&1) || fail "$get failed: $said"`,
             note,
           ]),
       // One that something else has come to need stays: the package manager says so, and that is no failure.

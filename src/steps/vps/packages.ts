@@ -41,10 +41,10 @@ true`,
       ...(install.length === 0
         ? []
         : [
-            "mkdir -p /etc/ds4; chmod 700 /etc/ds4",
+            "mkdir -p -m 700 /etc/ds4",
             // Written down first: whatever happens in between, it is known what is ds4's to remove.
-            `new=$(${simulate}) || { ${apt} update >/dev/null && new=$(${simulate}); } || fail "apt-get can't install ${install.join(" ")}"`,
-            `{ [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'; } | sort -u >${list}.new && mv ${list}.new ${list}`,
+            `new=$(${simulate}) || { ${apt} update >/dev/null && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
+            `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'; } | sort -u >${list}.new ) && mv ${list}.new ${list}`,
             `${get} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${get} >/dev/null; }`,
           ]),
       ...(remove.length === 0

@@ -76,6 +76,10 @@ Name=${tunnelName}
 Unmanaged=yes
 `;
 
+/**
+ * Root's alone, but for what others than root have to read, and what holds nothing but what `ip` tells everybody:
+ * systemd-networkd runs as a user of its own, and systemd warns of units that not all can read.
+ */
 function files(world: World): readonly (readonly [string, State])[] {
   const { site, vps, design } = world;
   const parts = bootSteps.map((step) => [step, step.desired(world)] as const);
@@ -101,8 +105,8 @@ function files(world: World): readonly (readonly [string, State])[] {
     [bootScriptPath, fileState(bootScript(site.name, parts), "700")],
     ...(design.persist === "systemd"
       ? [["/etc/systemd/system/ds4.service", fileState(unitFile, "644")] as const]
-      : [["/etc/network/interfaces.d/ds4", fileState(stanza(site.tunnel.name), "644")] as const]),
-    ...(ifupdown ? [["/etc/network/if-up.d/ds4", fileState(ifupHook(design.uplink6), "755")] as const] : []),
+      : [["/etc/network/interfaces.d/ds4", fileState(stanza(site.tunnel.name))] as const]),
+    ...(ifupdown ? [["/etc/network/if-up.d/ds4", fileState(ifupHook(design.uplink6), "700")] as const] : []),
     ...(name === undefined
       ? []
       : [

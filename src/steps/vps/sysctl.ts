@@ -27,8 +27,8 @@ export const sysctl: BootStep = {
   render: (changes, context) => {
     const keep = wanted(changes).some(({ from }) => from === undefined)
       ? [
-          "mkdir -p /etc/ds4/before",
-          `[ -e ${before} ] || { cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; cd /; mv ${before}.new ${before}; }`,
+          "mkdir -p -m 700 /etc/ds4 /etc/ds4/before",
+          `[ -e ${before} ] || ( umask 077; cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; mv ${before}.new ${before} )`,
         ]
       : [];
     const lines = renderByBootScript(
