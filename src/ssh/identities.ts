@@ -104,7 +104,7 @@ async function agentKeys(socket: string | undefined, notes: string[]): Promise<H
   const agent = ssh2.createAgent(socket);
   const keys = await new Promise<ParsedKey[]>((resolve) => {
     agent.getIdentities((error, found) => {
-      if (error) notes.push(`the agent at ${socket} doesn't answer`);
+      if (error) notes.push("the SSH agent doesn't answer");
       resolve(error ? [] : ((found ?? []) as ParsedKey[]));
     });
   });
