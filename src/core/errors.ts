@@ -1,11 +1,13 @@
+import { printable } from "./printable.js";
+
 /** What went wrong and why (`message`), and what to type next (`hint`). Anything else that is thrown is a bug. */
 export class Ds4Error extends Error {
   readonly hint?: string;
 
   constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
-    if (options.hint !== undefined) this.hint = options.hint;
+    if (options.hint !== undefined) this.hint = printable(options.hint);
   }
 }
 

@@ -16,7 +16,18 @@ export type Owned = {
   readonly table: number;
 };
 
-const keys = ["site", "tunnel", "local", "own", "remote", "server", "mtu", "table"] as const;
+/** What each value looks like. What doesn't is nothing that ds4 wrote: a host may say anything. */
+const forms = {
+  site: /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_. -]{0,63}$/u,
+  tunnel: /^[A-Za-z][A-Za-z0-9_-]{0,14}$/,
+  local: /^[0-9a-f:]{2,39}$/,
+  own: /^(yes|no)$/,
+  remote: /^[0-9a-f:]{2,39}$/,
+  server: /^[0-9]{1,3}(\.[0-9]{1,3}){3}$/,
+  mtu: /^[0-9]{1,5}$/,
+  table: /^[0-9]{1,10}$/,
+} as const;
+const keys = Object.keys(forms) as (keyof typeof forms)[];
 
 /** The file's text: one `key=value` a line. */
 export function renderOwned(owned: Owned): string {
@@ -25,7 +36,7 @@ export function renderOwned(owned: Owned): string {
     .join("")}`;
 }
 
-/** Reads the file's text; undefined where something is missing, as in a file that was edited or cut short. */
+/** Reads the file's text; undefined where something is missing or strange, as in a file that was edited or cut short. */
 export function parseOwned(text: string): Owned | undefined {
   const found = new Map(
     text.split("\n").flatMap((line) => {
@@ -33,7 +44,7 @@ export function parseOwned(text: string): Owned | undefined {
       return match ? [[match[1] ?? "", match[2] ?? ""] as const] : [];
     }),
   );
-  if (!keys.every((key) => found.has(key))) return undefined;
+  if (!keys.every((key) => forms[key].test(found.get(key) ?? ""))) return undefined;
   const value = (key: (typeof keys)[number]) => found.get(key) ?? "";
   return {
     site: value("site"),

@@ -1,3 +1,4 @@
+import { printable } from "./printable.js";
 import { quote } from "./script.js";
 import { type Change, diff, type Items } from "./state.js";
 import type { HostName, Step } from "./step.js";
@@ -101,5 +102,5 @@ function batches(changes: readonly StepChange[]): readonly (readonly StepChange[
 /** What a marker line of a running change says, or undefined for any other line. */
 export function readMarker(line: string): { readonly step: string; readonly id: string } | undefined {
   const match = /^@ds4 (\S+) (.*)$/.exec(line);
-  return match ? { step: match[1] ?? "", id: match[2] ?? "" } : undefined;
+  return match ? { step: printable(match[1] ?? ""), id: printable(match[2] ?? "") } : undefined;
 }

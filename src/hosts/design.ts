@@ -60,6 +60,7 @@ export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Desi
     notes.push(`the provider maps ${publicIPv4} to ${uplinkIPv4} on ${uplink}: the rules use the latter`);
   }
   const { uplink6, local, ownLocal } = findLocal(site, vps, publicIPv4, notes);
+  for (const name of [uplink, uplink6]) checkDevice(name);
   const gateway = findGateway(site, router);
   const remote = site.router.endpoint ?? deriveEndpoint(gateway.prefix, publicIPv4);
   const { lanZone, wanZone } = findZones(site, router, gateway.uplink);
@@ -106,6 +107,14 @@ export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Desi
     wanZone,
     notes,
   };
+}
+
+/** Names of devices get into files and rules as they are. */
+function checkDevice(name: string): void {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(name)) return;
+  throw new HostError(`the VPS's uplink has a name that ds4 can't work with: ${JSON.stringify(name)}`, {
+    hint: "give the interface a name of letters, digits, _ . and -, such as eth0",
+  });
 }
 
 function findUplink(site: Site, vps: VpsFacts): { uplink: string; uplinkIPv4: string } {

@@ -32,9 +32,18 @@ export function parseSite(text: string, file: string): Site {
   return toSite(parsed.data, file);
 }
 
+/** The name of the file is the site's: it is written into files on the hosts, and typed into shells. */
+function siteName(file: string): string {
+  const name = basename(file).replace(/\.ya?ml$/, "");
+  if (/^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_. -]{0,63}$/u.test(name)) return name;
+  throw new Ds4Error(`${JSON.stringify(name)} is no name for a site, and the file's name is that`, {
+    hint: "Rename the file: at most 64 letters, digits, spaces, _ . and -, and a letter or digit first.",
+  });
+}
+
 function toSite({ vps, router, server, tunnel }: SiteFile, file: string): Site {
   return {
-    name: basename(file).replace(/\.ya?ml$/, ""),
+    name: siteName(file),
     file,
     vps: dropUndefined(vps),
     router: { ...dropUndefined(router), zones: dropUndefined(router.zones ?? {}) },

@@ -4,6 +4,7 @@ import { ConflictError, HostError } from "../../core/errors.js";
 import { readJson } from "../../core/json.js";
 import { type Owned, parseOwned } from "../../core/owned.js";
 import { type Probe, required, type Section } from "../../core/script.js";
+import { canonicalIPv4, canonicalIPv6 } from "../../inventory/addresses.js";
 import { parseUciExport, type UciSection, valuesOf } from "./uci.js";
 
 /** An interface of netifd that is up, or could be. */
@@ -90,7 +91,11 @@ true`,
 const boardSchema = z.object({
   release: z.object({ distribution: z.string().optional(), version: z.string().optional() }).optional(),
 });
-const addressSchema = z.array(z.object({ address: z.string(), mask: z.number() })).optional();
+// One host's addresses get into the other one's scripts: they are addresses, whatever a host says.
+const text4 = z.string().refine((text) => canonicalIPv4(text) === text, "is no IPv4 address");
+const text6 = z.string().refine((text) => canonicalIPv6(text) !== undefined, "is no IPv6 address");
+const addresses4 = z.array(z.object({ address: text4, mask: z.int().min(0).max(32) })).optional();
+const addresses6 = z.array(z.object({ address: text6, mask: z.int().min(0).max(128) })).optional();
 const dumpSchema = z.object({
   interface: z.array(
     z.object({
@@ -98,11 +103,11 @@ const dumpSchema = z.object({
       up: z.boolean(),
       l3_device: z.string().optional(),
       device: z.string().optional(),
-      "ipv4-address": addressSchema,
-      "ipv6-address": addressSchema,
-      "ipv6-prefix": addressSchema,
+      "ipv4-address": addresses4,
+      "ipv6-address": addresses6,
+      "ipv6-prefix": addresses6,
       "ipv6-prefix-assignment": z
-        .array(z.object({ "local-address": z.object({ address: z.string() }).optional() }))
+        .array(z.object({ "local-address": z.object({ address: text6 }).optional() }))
         .optional(),
       route: z
         .array(z.object({ target: z.string(), mask: z.number(), table: z.number().optional() }))

@@ -4,6 +4,7 @@ import { HostError } from "../../core/errors.js";
 import { readJson } from "../../core/json.js";
 import { type Owned, parseOwned } from "../../core/owned.js";
 import { type Probe, required, type Section } from "../../core/script.js";
+import { canonicalIPv4, canonicalIPv6 } from "../../inventory/addresses.js";
 
 /** An address as `ip -j addr` shows it. */
 export type HostAddress = {
@@ -105,13 +106,15 @@ const addressSchema = z.array(
       z.object({
         family: z.string(),
         local: z.string().optional(),
-        prefixlen: z.number().optional(),
+        prefixlen: z.int().min(0).max(128).optional(),
         scope: z.string().optional(),
         deprecated: z.boolean().optional(),
       }),
     ),
   }),
 );
+/** The values that ds4 looks at are plain ones. */
+const scalar = z.union([z.string(), z.number(), z.boolean(), z.unknown().transform(() => undefined)]);
 const linkSchema = z.array(
   z.object({
     ifindex: z.number(),
@@ -120,7 +123,7 @@ const linkSchema = z.array(
     flags: z.array(z.string()),
     link: z.string().nullish(),
     linkinfo: z
-      .object({ info_kind: z.string().optional(), info_data: z.record(z.string(), z.unknown()).optional() })
+      .object({ info_kind: z.string().optional(), info_data: z.record(z.string(), scalar).optional() })
       .optional(),
   }),
 );
@@ -159,7 +162,7 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
           : [
               {
                 family: info.family === "inet" ? 4 : 6,
-                address: info.local,
+                address: addressOf(info.family, info.local),
                 prefixLength: info.prefixlen ?? 0,
                 global: info.scope === "global",
                 deprecated: info.deprecated === true,
@@ -206,9 +209,17 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
   };
 }
 
+/** One host's addresses get into the other one's scripts: they are addresses, whatever a host says. */
+function addressOf(family: string, text: string): string {
+  const address = family === "inet" ? canonicalIPv4(text) : canonicalIPv6(text);
+  if (address === undefined) throw new HostError(`the VPS has an address of an unknown form: ${text}`);
+  return address;
+}
+
 function uplinkOf(links: readonly HostLink[], name: string, source: string | undefined) {
   const address =
-    source ?? links.find((l) => l.name === name)?.addresses.find((a) => a.family === 4 && a.global)?.address;
+    (source === undefined ? undefined : addressOf("inet", source)) ??
+    links.find((l) => l.name === name)?.addresses.find((a) => a.family === 4 && a.global)?.address;
   return address === undefined ? undefined : { name, address };
 }
 

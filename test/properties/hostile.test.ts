@@ -1,0 +1,276 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { aimFor, changeScript, nothing, planSite } from "../../src/converge/plan-site.js";
+import { readHosts } from "../../src/converge/read.js";
+import { Ds4Error, InventoryError } from "../../src/core/errors.js";
+import type { Shell } from "../../src/core/shell.js";
+import { parseSite } from "../../src/inventory/load.js";
+import type { Site } from "../../src/inventory/site.js";
+import { resolveHost } from "../../src/ssh/host-config.js";
+import { parseTarget } from "../../src/ssh/target.js";
+import { type HostName, recordedShell } from "../cases/recorded-shell.js";
+import { hostile, makeSandbox, trap } from "./sandbox.js";
+import { runScript, shells, title } from "./shells.js";
+
+const valid = {
+  vps: {
+    ssh: "root@203.0.113.144",
+    uplink: "eth0",
+    publicIPv4: "203.0.113.144",
+    endpoint: "primary",
+    persist: "systemd",
+  },
+  router: {
+    ssh: "root@192.168.1.1",
+    uplink: "wan6",
+    endpoint: "2001:db8:100::5",
+    zones: { wan: "wan", lan: "lan" },
+    lan: "192.168.1.0/24",
+  },
+  server: "192.168.1.210",
+  tunnel: { name: "wrap1", mtu: 1400, table: 42 },
+};
+const paths = (function leaves(value: object, path: string[] = []): string[][] {
+  return Object.entries(value).flatMap(([key, entry]) =>
+    typeof entry === "object" ? leaves(entry, [...path, key]) : [[...path, key]],
+  );
+})(valid);
+
+/** The inventory with another value in one place. */
+function withValue(path: readonly string[], turn: (value: unknown) => unknown): string {
+  const copy = structuredClone(valid) as Record<string, unknown>;
+  const parent = path.slice(0, -1).reduce((at, key) => at[key] as Record<string, unknown>, copy);
+  const last = path.at(-1) ?? "";
+  parent[last] = turn(parent[last]);
+  return stringify(copy);
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal would obey them
+const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
+
+/** The site, or undefined where it is refused as it should be. */
+function siteOf(text: string, file: string): Site | undefined {
+  try {
+    return parseSite(text, file);
+  } catch (error) {
+    if (!(error instanceof Ds4Error)) throw error;
+    expect(error.message).not.toMatch(control);
+    if (error instanceof InventoryError) {
+      for (const { line, column } of error.problems) expect([line > 0, column > 0]).toEqual([true, true]);
+    }
+    return undefined;
+  }
+}
+
+const fresh = (label: HostName): Shell => recordedShell("fresh", label);
+
+/** Every script that a site comes to: reading, setting up, taking away. */
+async function scriptsOf(site: Site): Promise<string[]> {
+  const read: string[] = [];
+  const listening = (label: HostName): Shell => ({
+    ...fresh(label),
+    run: (script) => {
+      read.push(script);
+      return fresh(label).run(script);
+    },
+  });
+  const reading = await readHosts(site, { vps: listening("vps"), router: listening("router") });
+  const { target } = aimFor(site, reading);
+  const apply = planSite(reading, target);
+  const teardown = planSite(
+    { vps: { ...reading.vps, actual: target.vps }, router: { ...reading.router, actual: target.router } },
+    nothing,
+  );
+  return [
+    ...read,
+    ...[apply, teardown].flatMap(({ vps, router }) => [changeScript(vps), changeScript(router)]),
+  ];
+}
+
+describe("hostile text in the inventory", () => {
+  const taken: Site[] = [];
+
+  it("is refused with its place in the file, or is taken as text", () => {
+    for (const [at, text] of hostile.entries()) {
+      for (const path of paths) {
+        for (const turn of [...(at % 3 === 0 ? [() => text] : []), (value: unknown) => `${value}${text}`]) {
+          const site = siteOf(withValue(path, turn), "inventory/home.yaml");
+          if (site !== undefined) taken.push(site);
+        }
+      }
+    }
+    // All but what may stand in the name of a host to connect to.
+    expect(
+      JSON.stringify(
+        taken.map(({ vps, router, ...rest }) => [vps.uplink, router.uplink, router.zones, rest]),
+      ),
+    ).not.toMatch(/[$`;|&<>]/);
+  });
+
+  it("is refused as the name of the file, which is the site's", () => {
+    for (const text of hostile) {
+      for (const name of [text, `home${text}`, `home ${text} x`]) {
+        const site = siteOf(stringify(valid), `inventory/${name}.yaml`);
+        if (site !== undefined) taken.push(site);
+      }
+    }
+    for (const name of ["home", "Köln 2", "my_home.old-1"])
+      expect(siteOf(stringify(valid), `inventory/${name}.yaml`)?.name).toBe(name);
+  });
+
+  for (const shell of shells) {
+    it.skipIf(shell.missing)(
+      title(shell, "that was taken runs nothing on either host"),
+      async () => {
+        const odd = siteOf(
+          withValue(["tunnel", "name"], () => `a-${trap}`.slice(0, 15)),
+          "inventory/a - b.c_ Ü.yaml",
+        );
+        const named = taken
+          .filter(({ name }) => name !== "home")
+          .sort((a, b) => Number(b.name.includes("\n")) - Number(a.name.includes("\n")))
+          .slice(0, 1);
+        expect(odd).toBeDefined();
+        for (const site of [...(odd === undefined ? [] : [odd]), ...named]) {
+          for (const script of await scriptsOf(site)) {
+            const sandbox = makeSandbox(shell, site.tunnel.name);
+            try {
+              const { stderr, code } = sandbox.run(script);
+              // To its end: otherwise this would prove nothing of the rest.
+              expect({ code, stderr: code === 0 ? "" : stderr, caught: sandbox.caught() }).toEqual({
+                code: 0,
+                stderr: "",
+                caught: false,
+              });
+            } finally {
+              sandbox.remove();
+            }
+          }
+        }
+      },
+      60_000,
+    );
+
+    it.skipIf(shell.missing)(title(shell, "would be caught"), () => {
+      const sandbox = makeSandbox(shell, "wrap1");
+      const { stdout } = sandbox.run(
+        `{ set -eu; mkdir -p /etc/ds4; echo x >/etc/ds4/y; cat /etc/ds4/y; : ${hostile[0]}; }\n`,
+      );
+      expect([stdout, sandbox.caught()]).toEqual(["x\n", true]);
+      sandbox.remove();
+    });
+  }
+});
+
+describe("what a host says", () => {
+  const other = { vps: "router", router: "vps" } as const;
+  const sites = ["{ ssh: v }", "{ ssh: v, endpoint: primary }"].map((vps) =>
+    parseSite(`vps: ${vps}\nrouter: { ssh: r }\nserver: 192.168.1.210\n`, "lab.yaml"),
+  );
+
+  /** What the honest host would be told, where `liar` answers with a changed text; undefined where ds4 refuses. */
+  async function toldTo(liar: HostName, state: string, site: Site, spoil: (text: string) => string) {
+    const shell = (label: HostName): Shell => ({
+      ...recordedShell(state, label),
+      run: async (script) => {
+        const result = await recordedShell(state, label).run(script);
+        return label === liar ? { ...result, stdout: spoil(result.stdout) } : result;
+      },
+    });
+    try {
+      const reading = await readHosts(site, { vps: shell("vps"), router: shell("router") });
+      const { target } = aimFor(site, reading);
+      return [planSite(reading, nothing), planSite(reading, target)].map((plan) =>
+        changeScript(plan[other[liar]]),
+      );
+    } catch (error) {
+      if (!(error instanceof Ds4Error)) throw error;
+      expect(error.message).not.toMatch(control);
+      return undefined;
+    }
+  }
+
+  it.each(["vps", "router"] as const)("as an address of the %s is an address, or refused", async (liar) => {
+    let text = "";
+    await toldTo(liar, "fresh", sites[0] as Site, (said) => {
+      text = said;
+      return said;
+    });
+    const quoted = [...new Set(text.match(/"[0-9a-f]{4}:[0-9a-f:]+"|"(?:\d+\.){3}\d+"/g))];
+    expect(quoted.length).toBeGreaterThan(3);
+    for (const address of quoted) {
+      for (const bad of hostile.slice(0, -1)) {
+        const spoil = (said: string) =>
+          said.replaceAll(address, () => JSON.stringify(`${address.slice(1, -1)}${bad}`));
+        for (const site of sites) {
+          for (const script of (await toldTo(liar, "fresh", site, spoil)) ?? []) {
+            expect(script).not.toContain(trap);
+          }
+        }
+      }
+    }
+  });
+
+  it("never gets into the other one's scripts as text, and is never a bug of ds4's", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom<HostName>("vps", "router"),
+        fc.constantFrom("fresh", "in-sync"),
+        fc.constantFrom(...sites),
+        fc.constantFrom(...hostile, "", "0", "-1", "1e999", "[[[[", "{}", '"', "\u0000\u00ff\ufffd"),
+        fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+        fc.boolean(),
+        async (liar, state, site, text, at, everywhere) => {
+          const spoil = (stdout: string) => {
+            const words = [...stdout.matchAll(/[\w.:/-]{2,}/g)].filter(
+              ({ 0: word }) => !/^[0-9a-f]{12}$/.test(word),
+            );
+            const word = words[Math.floor(at * words.length)];
+            if (word === undefined) return stdout;
+            return everywhere
+              ? stdout.replaceAll(word[0], () => `${word[0]}${text}`)
+              : `${stdout.slice(0, word.index)}${text}${stdout.slice(word.index + word[0].length)}`;
+          };
+          for (const script of (await toldTo(liar, state, site, spoil)) ?? []) {
+            expect(script).not.toContain(trap);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe("hostile text as the name of a host", () => {
+  const home = mkdtempSync(join(tmpdir(), "ds4-hostile-"));
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+  it.each(shells)("runs nothing by way of a ProxyCommand in $name", (shell) => {
+    const config = join(home, "config");
+    writeFileSync(config, "Host *\n  ProxyCommand printf '%%s\\n' %h %n %p %r\n");
+    const surroundings = { home, user: "me", environment: {}, systemFolder: home };
+    const commands = hostile
+      .flatMap((text) => [
+        text,
+        `root@${text}`,
+        `${text}@host`,
+        `host${text}`,
+        `a${text}@host`,
+        `ssh://${text}@host:22`,
+      ])
+      .flatMap((text) => {
+        try {
+          return [resolveHost(parseTarget(text), surroundings, config).proxyCommand ?? ""];
+        } catch (error) {
+          if (!(error instanceof Ds4Error)) throw error;
+          return [];
+        }
+      });
+    const { stdout } = runScript(shell, `${trap}() { echo caught; }\n${commands.join("\n")}\n`);
+    expect(stdout.split("\n")).not.toContain("caught");
+  });
+});
