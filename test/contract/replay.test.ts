@@ -13,6 +13,9 @@ test("every exception names a step that was recorded", () => {
   expect(strayExceptions(known)).toEqual([]);
 });
 
+/** The stand-in's own command: it ends when everything that the router was asked for is done. */
+const settled = "/usr/lib/stand-in/settled";
+
 /** Puts the recording's files in place and makes them live. */
 async function prepare(router: Router, { initial }: Recording): Promise<void> {
   await router.reset();
@@ -21,47 +24,63 @@ async function prepare(router: Router, { initial }: Recording): Promise<void> {
   await router.answers();
   if (initial.has("/etc/config/firewall")) await router.must("/etc/init.d/firewall restart");
   await router.must("rm -rf /tmp/.uci/* /tmp/order /tmp/fired; true");
-  if (initial.has("/etc/config/network")) await sleep(4);
+  await router.must(settled);
 }
 
-/** How much longer to sleep in a step's commands: 1 on a quick machine, more on an emulated or busy one. */
+/** How much longer a recorded timeout has to be: twice, or more on an emulated or busy machine. */
 async function paceOf(router: Router): Promise<number> {
   const started = Date.now();
   await router.must("for i in 1 2 3; do ubus list; uci show network; done >/dev/null");
-  return Math.min(3, Math.max(1, Math.round((Date.now() - started) / 1500)));
+  return Math.min(4, Math.max(2, Math.round((Date.now() - started) / 1000)));
+}
+
+/** Topics where a sleep is there to see how a timer goes, not only to let the network settle. */
+const timed = new Set(["services", "rpcd"]);
+
+/** A step's command for this machine: a router that is slower needs more time, one that is done needs no more. */
+function commandFor(topic: string, { cmd }: Step, pace: number): string {
+  return (
+    cmd
+      // Not `sleep 1`: it stands for `at once`, and what comes after it may be gone a few seconds later.
+      .replace(/(^|; )sleep ([2-9]|\d\d)(?=;)/g, (sleep, before) =>
+        timed.has(topic) ? `${sleep}; ${settled}` : `${before}${settled}`,
+      )
+      .replace(/(\\"timeout\\":)(\d+)/g, (_, name, seconds) => name + Number(seconds) * pace)
+  );
 }
 
 /** Runs a step as its `wait` says; `same` tells whether an outcome is the recorded one. */
 async function outcomeOf(
   router: Router,
-  { cmd, stdin, wait, recorded }: Step,
+  topic: string,
+  step: Step,
   pace: number,
   same: (outcome: Outcome) => boolean,
 ): Promise<Outcome> {
+  const { cmd, stdin, wait, recorded } = step;
   // The connection is what was tried.
   if (recorded.stderr.startsWith("Connection timed out")) return router.execAnew(cmd);
-  // Not `sleep 1`: it stands for `at once`, and what comes after it may be gone a few seconds later.
-  const command = cmd.replace(/\bsleep ([2-9]|\d\d)\b/g, (_, seconds) => `sleep ${Number(seconds) * pace}`);
+  const command = commandFor(topic, step, pace);
   const pattern = wait?.match(/matched \/(.*)\//)?.[1];
   const pause = wait?.match(/ran (\d+) s after/)?.[1];
-  if (pause) await sleep(Number(pause) * pace);
-  const settled = (outcome: Outcome) =>
+  if (pause) {
+    await sleep(Number(pause) * (topic === "rpcd" ? pace : 1));
+    await router.must(settled);
+  }
+  const right = (outcome: Outcome) =>
     pattern ? new RegExp(pattern, "ms").test(outcome.stdout) : same(outcome);
-  for (let seconds = 0; ; seconds++) {
+  for (const limit = Date.now() + 120_000; ; ) {
     const outcome = await router.exec(command, stdin);
-    if (!wait || pause || settled(outcome) || seconds >= 45 * pace) return outcome;
+    if (!wait || pause || right(outcome) || Date.now() > limit) return outcome;
     await sleep(1);
   }
 }
 
-/** Seconds that a recording sleeps. */
-const asleep = ({ steps }: Recording) =>
-  steps
-    .flatMap(({ cmd }) => [...cmd.matchAll(/\bsleep (\d+)/g)])
-    .reduce((sum, [, seconds]) => sum + Number(seconds), 0);
+// What takes longest comes first, then none is left to run alone.
+const longest = ["firewall", "services", "tunnel", "policy-routing", "uci-basics", "rpcd"];
+const rank = ({ topic }: Recording) => longest.indexOf(topic) + 1 || longest.length + 1;
 
-// The longest first, then none is left to run alone.
-for (const recording of [...known].sort((a, b) => asleep(b) - asleep(a))) {
+for (const recording of [...known].sort((a, b) => rank(a) - rank(b))) {
   const { topic, steps, volatile, after } = recording;
   const commands = steps.filter((step) => step.event === undefined);
   const run = commands.filter((step) => !skipReason(topic, step.n));
@@ -76,7 +95,7 @@ for (const recording of [...known].sort((a, b) => asleep(b) - asleep(a))) {
     }, 1_800_000);
     afterAll(() => {
       if (router) routers.giveBack(router);
-      console.log(`${topic}: ${run.length} of ${commands.length} steps compared, sleeps times ${pace}`);
+      console.log(`${topic}: ${run.length} of ${commands.length} steps compared, timeouts times ${pace}`);
     });
 
     for (const step of steps) {
@@ -90,7 +109,7 @@ for (const recording of [...known].sort((a, b) => asleep(b) - asleep(a))) {
           const compared = (outcome: Outcome) => normalForm(outcome, volatile, allowed);
           const expected = compared(step.recorded);
           const same = (outcome: Outcome) => isDeepStrictEqual(compared(outcome), expected);
-          expect(compared(await outcomeOf(router, tried, pace, same))).toEqual(expected);
+          expect(compared(await outcomeOf(router, topic, tried, pace, same))).toEqual(expected);
         },
         300_000,
       );

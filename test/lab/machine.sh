@@ -71,7 +71,7 @@ start_machine() {
 	shift
 	# shellcheck source=/dev/null
 	. "$state/ports"
-	append="root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 panic=5 mitigations=off audit=0 rcupdate.rcu_expedited=1"
+	append="root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 panic=5 mitigations=off norandmaps audit=0 rcupdate.rcu_expedited=1"
 	read -rd '' -a arguments < <(hardware "$name")
 	case $name in
 	world)

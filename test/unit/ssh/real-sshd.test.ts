@@ -7,9 +7,9 @@ import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { connect } from "../../../src/ssh/connect.js";
 import { makeHome, makePrompt } from "./test-server.js";
 
-// Debian's own servers on a high port of loopback. scripts/test installs them.
-const SSHD = "/usr/sbin/sshd";
-const DROPBEAR = "/usr/sbin/dropbear";
+// Debian's own servers on a high port of loopback; scripts/test unpacks those that aren't installed.
+const SSHD = process.env.DS4_SSHD ?? "/usr/sbin/sshd";
+const DROPBEAR = process.env.DS4_DROPBEAR ?? "/usr/sbin/dropbear";
 const isRoot = process.getuid?.() === 0;
 const { username } = userInfo();
 

@@ -188,9 +188,9 @@ sub make_tunnel {
     my ($name, $mtu) = ($self->{name}, $self->{section}{mtu});
     tunnel($name, { %{ $self->{section} }, encaplimit => 0, mtu => undef }) or return 0;
     return 1 unless defined $mtu;
-    # IPv6 keeps the smaller size that the kernel worked out for the tunnel.
+    # IPv6 keeps the smaller size that the kernel worked out for the tunnel; a device that goes up forgets it.
     my $own = StandIn::Netifd::Kernel::read_file("/proc/sys/net/ipv6/conf/$name/mtu");
-    StandIn::Netifd::Kernel::run('link', 'set', 'dev', $name, 'mtu', $mtu);
+    StandIn::Netifd::Kernel::run('link', 'set', 'dev', $name, 'mtu', $mtu, 'up');
     StandIn::Netifd::Kernel::ipv6_setting($name, 'mtu', $own) if defined $own && $own < $mtu;
     return 1;
 }

@@ -9,10 +9,10 @@ use StandIn::Json qw(object number boolean compact get plain parse);
 use StandIn::Procd::Instance;
 use StandIn::Procd::Trigger;
 
-sub new { return bless { services => {}, order => [], timers => {} }, shift }
+sub new { return bless { services => {}, order => [], timers => {}, running => [] }, shift }
 sub methods { return qw(set add list delete signal update_start update_complete event validate get_data state) }
 
-my %method = (set => \&set, add => sub { return set(@_, 'keep') }, list => \&list, delete => \&remove, event => \&event, get_data => \&data, state => \&state);
+my %method = (set => \&set, add => sub { return set(@_, 'keep') }, list => \&list, delete => \&remove, event => \&event, get_data => \&data, state => \&state, settled => \&settled);
 
 sub call {
     my ($self, $name, $arguments) = @_;
@@ -132,10 +132,18 @@ sub tick {
     my ($self) = @_;
     my $now = StandIn::Clock::now();
     for my $key (grep { $self->{timers}{$_}{due} <= $now } keys %{ $self->{timers} }) {
-        StandIn::Procd::Trigger::run((delete $self->{timers}{$key})->{command});
+        push @{ $self->{running} }, StandIn::Procd::Trigger::run((delete $self->{timers}{$key})->{command});
     }
     StandIn::Procd::Instance::reap();
     $_->tick($now) for $self->instances;
+}
+
+# Not OpenWrt's: whether no trigger waits or runs, for usr/lib/stand-in/settled.
+sub settled {
+    my ($self) = @_;
+    $self->tick;
+    $self->{running} = [ grep { kill 0, $_ } @{ $self->{running} } ];
+    return (%{ $self->{timers} } || @{ $self->{running} } ? 5 : 0, undef);
 }
 
 # Seconds until something has to be done, at most one: a child's end may come between look and sleep.

@@ -34,9 +34,11 @@ sub holds {
     return scalar grep { holds($_, $values) } @rest;
 }
 
+# Gives the process.
 sub run {
     my ($command) = @_;
-    return if fork // 1;
+    my $pid = fork // return;
+    return $pid if $pid;
     open STDIN, '<', '/dev/null';
     open STDOUT, '>', '/dev/null';
     open STDERR, '>', '/dev/null';
