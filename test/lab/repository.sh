@@ -13,6 +13,12 @@ for name in "$@"; do
 		-o Dir::Cache::Archives="$repo" install "$name"
 done
 rm -rf "$repo/partial" "$repo/lock"
+# Unpacking what is compressed takes an emulated processor half of the time that an installation does.
+find "$repo" -name '*.deb' -size +1M | while read -r deb; do
+	dpkg-deb -R "$deb" "$repo/unpacked"
+	dpkg-deb --root-owner-group -Znone -b "$repo/unpacked" "$deb" >/dev/null
+	rm -rf "$repo/unpacked"
+done
 for deb in "$repo"/*.deb; do
 	chmod 0644 "$deb"
 	dpkg-deb -f "$deb"
