@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 
 // Commands are imported when they run: `ds4 --help` answers at once.
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
@@ -32,8 +32,23 @@ function siteCommand(name: string, description: string): Command {
 
 const yes = () => new Option("-y, --yes", "don't ask before changing anything");
 
+const confirmWithin = () =>
+  new Option(
+    "--confirm-within <seconds>",
+    "when both hosts go back by themselves unless the change is proved",
+  )
+    .default(60)
+    .argParser((text) => {
+      const seconds = Number(text);
+      if (!Number.isInteger(seconds) || seconds < 10 || seconds > 3600) {
+        throw new InvalidArgumentError("It takes whole seconds, from 10 to 3600.");
+      }
+      return seconds;
+    });
+
 siteCommand("apply", "set up both hosts as the inventory says")
   .addOption(yes())
+  .addOption(confirmWithin())
   .action(async (site, options) => {
     const { apply } = await import("./commands/apply.js");
     process.exitCode = await apply(site, options);
@@ -50,9 +65,18 @@ siteCommand("plan", "show what apply would do")
   });
 siteCommand("teardown", "put both hosts back as they were")
   .addOption(yes())
+  .addOption(confirmWithin())
   .action(async (site, options) => {
     const { teardown } = await import("./commands/teardown.js");
     process.exitCode = await teardown(site, options);
   });
+siteCommand("confirm", "prove and keep a change that was left unconfirmed").action(async (site, options) => {
+  const { confirm } = await import("./commands/confirm.js");
+  process.exitCode = await confirm(site, options);
+});
+siteCommand("rollback", "take back a change that was left unconfirmed").action(async (site, options) => {
+  const { rollback } = await import("./commands/rollback.js");
+  process.exitCode = await rollback(site, options);
+});
 
 await program.parseAsync();

@@ -1,32 +1,52 @@
-import { changeHosts } from "../converge/change.js";
 import type { SitePlan, Target } from "../converge/plan-site.js";
-import type { Reading, Shells } from "../converge/read.js";
+import type { Reading } from "../converge/read.js";
 import { Ds4Error } from "../core/errors.js";
+import type { Design } from "../hosts/design.js";
 import type { Site } from "../inventory/site.js";
+import type { Proof } from "../proof/judge.js";
 import { describePlan } from "../report/human.js";
-import type { Phase, Progress } from "../report/progress.js";
+import type { Progress } from "../report/progress.js";
+import { transact } from "../transaction/transaction.js";
+import type { Phase } from "../transaction/undertaking.js";
+import { onInterrupt } from "./interrupt.js";
 import { terminalPrompt } from "./prompt.js";
 import { howMany } from "./run.js";
-import type { CommonOptions } from "./session.js";
+import type { CommonOptions, Session } from "./session.js";
 
-export type ConvergeOptions = CommonOptions & { readonly yes?: boolean };
+export type ConvergeOptions = CommonOptions & {
+  readonly yes?: boolean;
+  /** Seconds. */
+  readonly confirmWithin: number;
+};
+
+/** Scripts a host: reading, arming, at most three stages, and one to spare for an undo. */
+export const runsOfChange = 5;
+
+type Decision = {
+  readonly command: "apply" | "teardown";
+  readonly reading: Reading;
+  readonly target: Target;
+  readonly plan: SitePlan;
+  readonly design?: Design;
+};
 
 /**
- * Shows the plan, asks, and carries it out; false when the answer was no. @throws Ds4Error where nobody can be
- * asked, ChangeError where it didn't work.
+ * Shows the plan, asks, and carries it out; undefined when the answer was no. Resolves to what was proved.
+ * @throws Ds4Error where nobody can be asked, ChangeError where it didn't work.
  */
 export async function converge(
   site: Site,
-  shells: Shells,
-  reading: Reading,
-  { target, plan, notes }: { target: Target; plan: SitePlan; notes: readonly string[] },
+  session: Session,
+  decision: Decision,
   options: ConvergeOptions,
   progress: Progress,
-): Promise<boolean> {
+): Promise<readonly Proof[] | undefined> {
+  const { lease } = session;
+  if (lease === undefined) throw new Error("a change without the hosts' locks");
+  const { command, reading, target, plan, design } = decision;
   if (!options.json) {
-    process.stderr.write(
-      `\n${describePlan(plan, "plan")}\n${notes.map((note) => `note: ${note}\n`).join("")}\n`,
-    );
+    const notes = (design?.notes ?? []).map((note) => `note: ${note}\n`).join("");
+    process.stderr.write(`\n${describePlan(plan, "plan")}\n${notes}\n`);
   }
   if (!options.yes) {
     const prompt = terminalPrompt(progress);
@@ -35,23 +55,41 @@ export async function converge(
         hint: "add --yes to make the changes without a question",
       });
     }
-    if (!(await prompt.confirm(`Make ${howMany(plan)}?`))) return false;
+    if (!(await prompt.confirm(`Make ${howMany(plan)}?`))) return undefined;
   }
   const stop = new AbortController();
+  let deadline = 0;
   const interrupt = () => {
-    if (stop.signal.aborted) process.exit(130);
+    if (stop.signal.aborted) {
+      const seconds = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
+      process.stderr.write(`\nleft alone: whatever is not back yet goes back by itself in ${seconds} s\n`);
+      process.exit(130);
+    }
     stop.abort();
-    process.stderr.write("\nstopping: what is begun is taken back (once more to leave it as it is)\n");
+    process.stderr.write(
+      "\nstopping: both hosts go back now (once more: they are left to do so by themselves)\n",
+    );
   };
-  process.on("SIGINT", interrupt);
-  try {
-    await changeHosts(site, shells, reading, target, plan, {
+  const undertaking = {
+    site,
+    ...(design === undefined ? {} : { design }),
+    before: reading,
+    target,
+    plan,
+    arming: { ...lease, command },
+    confirmWithin: options.confirmWithin,
+  };
+  const proofs = await onInterrupt(interrupt, () =>
+    transact(undertaking, session, {
       item: progress.item,
+      armed: (at) => {
+        deadline = at;
+        progress.countdown(at);
+      },
       stop: stop.signal,
       phase: <T>(phase: Phase, work: () => Promise<T>) => progress.task("both", phase, work),
-    });
-  } finally {
-    process.off("SIGINT", interrupt);
-  }
-  return true;
+    }),
+  );
+  session.released?.();
+  return proofs;
 }

@@ -1,5 +1,5 @@
 import chalk from "chalk";
-import { aimFor, changeScript, countChanges, planSite } from "../converge/plan-site.js";
+import { aimFor, changeScripts, countChanges, planSite } from "../converge/plan-site.js";
 import { withPath } from "../converge/read.js";
 import { describePlan } from "../report/human.js";
 import { howMany, listChanges, runCommand } from "./run.js";
@@ -11,13 +11,12 @@ export function plan(
   options: CommonOptions & { readonly script?: boolean },
 ): Promise<0 | 1 | 2> {
   return runCommand("plan", name, options, (site, progress) =>
-    withHosts(site, options, progress, 1, async (shells, first) => {
+    withHosts(site, options, progress, { expectedRuns: 1 }, async ({ shells, reading: first }) => {
       const reading = await progress.task("vps", "measure", () => withPath(site, shells, first));
       const { target, design } = aimFor(site, reading);
       const changes = planSite(reading, target);
       const inSync = countChanges(changes) === 0;
-      const hosts = [changes.vps, changes.router].filter((host) => host.changes.length > 0);
-      const scripts = Object.fromEntries(hosts.map((host) => [host.host, changeScript(host)]));
+      const scripts = changeScripts(changes);
       return {
         result: inSync ? "in-sync" : "drift",
         exitCode: inSync ? 0 : 2,

@@ -1,9 +1,13 @@
 import { countChanges, type SitePlan } from "../converge/plan-site.js";
+import type { Reading } from "../converge/read.js";
 import { changedFields } from "../core/state.js";
 import type { Site } from "../inventory/site.js";
+import type { Proof } from "../proof/judge.js";
 import { describeErrors, listErrors } from "../report/errors.js";
+import { describeProofs } from "../report/human.js";
 import { liveProgress, type Progress, plainProgress, silent } from "../report/progress.js";
 import type { Result } from "../report/result.js";
+import { ChangeError } from "../transaction/failure.js";
 import { type CommonOptions, openSite } from "./session.js";
 
 /** What a command comes to, before it is printed. */
@@ -33,6 +37,7 @@ export async function runCommand(
     return result.exitCode;
   } catch (error) {
     const errors = listErrors(error);
+    const proofs = error instanceof ChangeError ? error.proofs : [];
     if (options.json) {
       const result: Result = {
         version: 1,
@@ -42,10 +47,14 @@ export async function runCommand(
         exitCode: 1,
         changes: [],
         notes: [],
+        ...(proofs.length === 0 ? {} : { proofs: listProofs(proofs) }),
         errors,
       };
       process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-    } else process.stderr.write(`${describeErrors(errors)}\n`);
+    } else {
+      const shown = proofs.length === 0 ? "" : `${describeProofs(proofs)}\n`;
+      process.stderr.write(`${shown}${describeErrors(errors)}\n`);
+    }
     return 1;
   }
 }
@@ -80,6 +89,21 @@ function mutable(state: Readonly<Record<string, string | number | boolean | read
   return Object.fromEntries(
     Object.entries(state).map(([name, value]) => [name, typeof value === "object" ? [...value] : value]),
   );
+}
+
+/** What was proved, in the form of the JSON output. */
+export function listProofs(proofs: readonly Proof[]): NonNullable<Result["proofs"]> {
+  return proofs.map(({ name, proved, seen }) => ({ name, proved: proved ?? null, seen }));
+}
+
+/** The switches that are armed, in the form of the JSON output. */
+export function listUnconfirmed(reading: Reading): NonNullable<Result["unconfirmed"]> {
+  return (["vps", "router"] as const).flatMap((host) => {
+    const armed = reading[host].facts.armed;
+    if (armed === undefined) return [];
+    const { command, by, since, secondsLeft } = armed;
+    return [{ host, command, by, since, secondsLeft }];
+  });
 }
 
 /** `1 change`, `12 changes`. */

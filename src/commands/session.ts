@@ -1,9 +1,16 @@
-import type { Reading, Shells } from "../converge/read.js";
-import { readHosts } from "../converge/read.js";
+import { randomBytes } from "node:crypto";
+import { hostname, userInfo } from "node:os";
+import { lockAndRead, type Reading, readHosts, type Shells } from "../converge/read.js";
+import { type Lease, leaseSeconds, releaseLine, renewScript } from "../core/lock.js";
+import { group } from "../core/script.js";
+import type { Shell } from "../core/shell.js";
+import type { HostName } from "../core/step.js";
 import { findSite } from "../inventory/find.js";
 import { loadSite } from "../inventory/load.js";
 import type { Site } from "../inventory/site.js";
 import type { Progress } from "../report/progress.js";
+import type { Connections } from "../transaction/undertaking.js";
+import { onInterrupt } from "./interrupt.js";
 import { terminalPrompt } from "./prompt.js";
 
 /** Options that every command has. */
@@ -19,43 +26,108 @@ export async function openSite(name: string | undefined, options: CommonOptions)
   return loadSite(await findSite(options.inventory, name));
 }
 
-/**
- * Connects to both hosts at once, reads them, and hands both to `work`; closes the connections whatever happens.
- * `expectedRuns` scripts a host are expected to be run, the first read included: their shells are opened in one go.
- */
+/** What a command has while both hosts are connected. */
+export type Session = Connections & {
+  readonly reading: Reading;
+  /** The lock that both hosts' are held under; absent for a command that changes nothing. */
+  readonly lease?: Lease;
+  /** To be called when the locks were given back along with something else. */
+  released?(): void;
+};
+
+export type SessionOptions = {
+  /** Scripts a host that are expected to be run, the first read included: their shells are opened in one go. */
+  readonly expectedRuns: number;
+  /** Whether the hosts' locks are taken, for a change. */
+  readonly lock?: boolean;
+};
+
+/** Connects to both hosts at once, reads them, and hands both to `work`; closes everything whatever happens. */
 export async function withHosts<T>(
   site: Site,
   options: CommonOptions,
   progress: Progress,
-  expectedRuns: number,
-  work: (shells: Shells, reading: Reading) => Promise<T>,
+  { expectedRuns, lock }: SessionOptions,
+  work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const { connect } = await import("../ssh/connect.js");
   const { parseTarget } = await import("../ssh/target.js");
   const prompt = terminalPrompt(progress);
-  const open = (label: "vps" | "router") =>
-    progress.task(label, "connect", () =>
-      connect(parseTarget(site[label].ssh), {
-        label,
-        ...(prompt === undefined ? {} : { prompt }),
-        ...(options.sshConfig === undefined ? {} : { sshConfigFile: options.sshConfig }),
-        acceptNewHostKey: options.acceptNewHostKey === true,
-        onNotice: progress.note,
-        expectedRuns,
+  const opened: Shell[] = [];
+  const open = async (label: HostName, runs: number): Promise<Shell> => {
+    const shell = await connect(parseTarget(site[label].ssh), {
+      label,
+      ...(prompt === undefined ? {} : { prompt }),
+      ...(options.sshConfig === undefined ? {} : { sshConfigFile: options.sshConfig }),
+      acceptNewHostKey: options.acceptNewHostKey === true,
+      onNotice: progress.note,
+      expectedRuns: runs,
+    });
+    opened.push(shell);
+    return shell;
+  };
+  const openBoth = async (start: (label: HostName) => Promise<Shell>): Promise<Shells> => {
+    const results = await Promise.allSettled([start("vps"), start("router")]);
+    const [vps, router] = results.flatMap((r) => (r.status === "fulfilled" ? [r.value] : []));
+    if (vps === undefined || router === undefined) throw failure(results);
+    return { vps, router };
+  };
+  try {
+    const shells = await openBoth((label) =>
+      progress.task(label, "connect", () => open(label, expectedRuns)),
+    );
+    const connections: Connections = {
+      shells,
+      reconnect: (runs) => openBoth((label) => open(label, runs)),
+      reopen: (host) => open(host, 1),
+    };
+    if (!lock) {
+      const reading = await progress.task("both", "read", () => readHosts(site, shells));
+      return await work({ ...connections, reading });
+    }
+    const lease = newLease();
+    const reading = await progress.task("both", "read", () => lockAndRead(site, shells, lease));
+    return await holding(lease, shells, (released) => work({ ...connections, reading, lease, released }));
+  } finally {
+    await Promise.all(opened.map((shell) => shell.close()));
+  }
+}
+
+/** Who we are, to whoever comes upon our lock. */
+function newLease(): Lease {
+  const name = (text: string) => text.replace(/[^\x21-\x7e]/g, "").slice(0, 64);
+  return {
+    run: randomBytes(8).toString("hex"),
+    by: `${name(userInfo().username)}@${name(hostname())}`,
+    since: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+  };
+}
+
+/** Renews the locks while `work` goes on, and gives them back when it is done. */
+async function holding<T>(
+  lease: Lease,
+  shells: Shells,
+  work: (released: () => void) => Promise<T>,
+): Promise<T> {
+  const both = [shells.vps, shells.router];
+  const run = (script: string) =>
+    Promise.all(both.map((shell) => shell.run(script, { timeoutMs: 5_000 }).catch(() => undefined)));
+  const timer = setInterval(() => void run(renewScript(lease)), (leaseSeconds / 3) * 1000);
+  let held = true;
+  const release = async () => {
+    clearInterval(timer);
+    if (held) await run(group([releaseLine(lease)]));
+    held = false;
+  };
+  const breakOff = () => void release().then(() => process.exit(130));
+  try {
+    return await onInterrupt(breakOff, () =>
+      work(() => {
+        held = false;
       }),
     );
-  const opened = await Promise.allSettled([open("vps"), open("router")]);
-  const shells = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  try {
-    const [vps, router] = shells;
-    if (vps === undefined || router === undefined || shells.length < 2) {
-      throw failure(opened);
-    }
-    const both = { vps, router };
-    const reading = await progress.task("both", "read", () => readHosts(site, both));
-    return await work(both, reading);
   } finally {
-    await Promise.all(shells.map((shell) => shell.close()));
+    await release();
   }
 }
 

@@ -1,20 +1,34 @@
 import chalk from "chalk";
 import { aimFor, countChanges, nothing, planSite } from "../converge/plan-site.js";
-import { describePlan } from "../report/human.js";
-import { listChanges, runCommand } from "./run.js";
+import { describePlan, describeUnconfirmed } from "../report/human.js";
+import { listChanges, listUnconfirmed, runCommand } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 
 /** `ds4 status`: what differs from what is wanted, three-way: wanted, configured for the next boot, live now. */
 export function status(name: string | undefined, options: CommonOptions): Promise<0 | 1 | 2> {
   return runCommand("status", name, options, (site, progress) =>
-    withHosts(site, options, progress, 1, async (_, reading) => {
+    withHosts(site, options, progress, { expectedRuns: 1 }, async ({ reading }) => {
       const untouched = countChanges(planSite(reading, nothing)) === 0;
       const { target, design } = aimFor(site, reading);
       const plan = planSite(reading, target);
+      const waiting = listUnconfirmed(reading);
       const inSync = countChanges(plan) === 0;
       const way = `${design.publicIPv4} -> ${site.server}`;
       const marked = reading.vps.facts.marked || reading.router.facts.marked;
       const notes = inSync ? [...design.notes] : [];
+      if (waiting.length > 0) {
+        return {
+          result: "unconfirmed",
+          exitCode: 2,
+          publicIPv4: design.publicIPv4,
+          server: site.server,
+          mtu: design.mtu,
+          changes: listChanges(plan),
+          unconfirmed: waiting,
+          notes: [],
+          text: describeUnconfirmed(waiting, site.name),
+        };
+      }
       return {
         result: inSync ? "in-sync" : "drift",
         exitCode: inSync ? 0 : 2,

@@ -1,5 +1,5 @@
 import { ConflictError } from "../core/errors.js";
-import { type HostPlan, type HostState, planHost, renderPlan } from "../core/plan.js";
+import { type HostPlan, type HostState, planHost, renderPlan, stages, stagesOf } from "../core/plan.js";
 import { group } from "../core/script.js";
 import type { Conflict, HostName, Step } from "../core/step.js";
 import { type Design, makeDesign } from "../hosts/design.js";
@@ -47,9 +47,47 @@ export function countChanges(plan: SitePlan): number {
 }
 
 /** The very script that carries out a host's plan. */
-export function changeScript(plan: HostPlan): string {
+export function changeScript(plan: HostPlan, guard: readonly string[] = []): string {
   const steps = plan.host === "vps" ? vpsSteps : routerSteps;
-  return group(["set -eu", "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin", ...renderPlan(plan, steps)]);
+  return group([...strict, ...guard, ...renderPlan(plan, steps)]);
+}
+
+/** The scripts of both hosts, one after the other where a host has several, as `apply` runs them. */
+export function changeScripts(plan: SitePlan): Readonly<Partial<Record<HostName, string>>> {
+  const parts = (host: HostName) =>
+    stagesOfSite(plan)
+      .filter((stage) => stage[host].changes.length > 0)
+      .map((stage) => changeScript(stage[host]))
+      .join("# and then, when both hosts have done that:\n");
+  const all = { vps: parts("vps"), router: parts("router") };
+  return Object.fromEntries(Object.entries(all).filter(([, text]) => text !== ""));
+}
+
+/** The things that a plan is about, in one line. */
+export function namesOf(plan: SitePlan): string {
+  return [plan.vps, plan.router]
+    .flatMap(({ host, changes }) => changes.map(({ step, id }) => `${host} ${step} ${id}`))
+    .join(", ");
+}
+
+/** How every script begins that changes something: it ends at the first thing that goes wrong. */
+export const strict = [
+  "set -eu",
+  "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+  'fail() { echo "$*" >&2; exit 1; }',
+];
+
+/** The lines that lead from wherever a change was cut off back to the state before it. */
+export function undoLines(host: HostName, before: Reading, target: Target): readonly string[] {
+  const steps = host === "vps" ? vpsSteps : routerSteps;
+  return renderPlan(planHost(host, steps, target[host], before[host].actual), steps, true);
+}
+
+/** The parts of a plan, in the order in which both hosts go through them. */
+export function stagesOfSite(plan: SitePlan): readonly SitePlan[] {
+  const vps = stagesOf(plan.vps, vpsSteps);
+  const router = stagesOf(plan.router, routerSteps);
+  return stages.map((stage) => ({ vps: vps[stage], router: router[stage] }));
 }
 
 function desired(steps: readonly Step<World, never>[], world: World): HostState {
@@ -73,6 +111,21 @@ function space({ vps, router }: World): readonly Conflict[] {
           },
         ];
   return [...check("vps", vps.freeKib, 1024), ...check("router", router.freeKib, 64)];
+}
+
+/** A change that nobody has confirmed would be taken back in the middle of ours. */
+export function checkUnconfirmed(site: Site, reading: Reading): void {
+  for (const host of ["vps", "router"] as const) {
+    const armed = reading[host].facts.armed;
+    if (armed !== undefined) {
+      throw new ConflictError(
+        `'ds4 ${armed.command}' by ${armed.by} (begun ${armed.since}) is not confirmed on the ${host}, which goes back by itself ${armed.secondsLeft > 0 ? `in ${armed.secondsLeft} s` : "at its next boot"}`,
+        {
+          hint: `wait for it, or 'ds4 rollback ${site.name}' takes it back now; 'ds4 confirm ${site.name}' proves it and keeps it`,
+        },
+      );
+    }
+  }
 }
 
 /** A host carries one site; another one's things would be taken for this one's. */

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { HostError } from "../core/errors.js";
+import { ConflictError, HostError } from "../core/errors.js";
+import { type Lease, lockProbe, readLock, releaseLine } from "../core/lock.js";
 import type { HostState } from "../core/plan.js";
-import { type Probe, readScript, type Section, splitSections } from "../core/script.js";
+import { group, type Probe, readScript, type Section, splitSections } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
-import type { Step } from "../core/step.js";
+import type { HostName, Step } from "../core/step.js";
 import { parseRouterFacts, type RouterFacts, routerProbes } from "../hosts/router/facts.js";
 import { parseVpsFacts, type VpsFacts, vpsProbes } from "../hosts/vps/facts.js";
 import { measurePath, parsePath, pathProbe } from "../hosts/vps/path.js";
@@ -13,37 +14,112 @@ import { routerSteps, vpsSteps } from "../steps/index.js";
 /** The connections to both hosts. */
 export type Shells = { readonly vps: Shell; readonly router: Shell };
 
-export type HostReading<Facts> = { readonly facts: Facts; readonly actual: HostState };
+export type HostReading<Facts> = {
+  readonly facts: Facts;
+  readonly actual: HostState;
+  /** What each probe printed. */
+  readonly sections: ReadonlyMap<string, Section>;
+};
 
 /** Both hosts as they are. */
 export type Reading = { readonly vps: HostReading<VpsFacts>; readonly router: HostReading<RouterFacts> };
 
 /** One read script a host, both at once. @throws HostError where a host can't be read or isn't what it should be. */
-export async function readHosts(site: Site, shells: Shells): Promise<Reading> {
-  const [vps, router] = await Promise.all([readVps(site, shells.vps), readRouter(site, shells.router)]);
+export async function readHosts(site: Site, shells: Shells, more: More = {}): Promise<Reading> {
+  const [vps, router] = await Promise.all([
+    readVps(site, shells.vps, more.vps),
+    readRouter(site, shells.router, more.router),
+  ]);
   return { vps, router };
 }
 
-async function readVps(site: Site, shell: Shell): Promise<HostReading<VpsFacts>> {
-  const sections = await read(shell, [...vpsProbes, ...stepProbes(vpsSteps, site), pathProbe]);
+/** Probes beside the usual ones, whose sections the reading then has, too. */
+export type More = Readonly<Partial<Record<HostName, readonly Probe[]>>>;
+
+/**
+ * The same for a change, with both hosts' locks taken first: the VPS's, then the router's, so that of two runs one
+ * gets both. Costs a round trip more. @throws ConflictError that names who has the lock.
+ */
+export async function lockAndRead(site: Site, shells: Shells, lease: Lease): Promise<Reading> {
+  const probe = lockProbe(lease);
+  let router: Promise<HostReading<RouterFacts>> | undefined;
+  const vps = readVps(site, shells.vps, [probe], (line) => {
+    // The first thing that the VPS prints, long before it is read.
+    if (line === "taken") router ??= readRouter(site, shells.router, [probe]);
+  });
+  const free = async (host: HostName) => {
+    await shells[host].run(group([releaseLine(lease)])).catch(() => undefined);
+  };
+  const results = await Promise.allSettled([
+    vps,
+    vps.then(
+      () => router,
+      () => router,
+    ),
+  ]);
+  const holders = (["vps", "router"] as const).flatMap((host, at) => {
+    const result = results[at];
+    const reading = result?.status === "fulfilled" ? result.value : undefined;
+    const holder = reading && readLock(reading.sections.get(probe.name));
+    return holder === undefined ? [] : [{ host, holder }];
+  });
+  const [first] = holders;
+  if (first !== undefined || results.some(({ status }) => status === "rejected")) {
+    await Promise.all([free("vps"), free("router")]);
+  }
+  if (first !== undefined) {
+    const { host, holder } = first;
+    throw new ConflictError(
+      `${holder.by} is changing this site since ${holder.since}, and has the ${host}'s lock`,
+      {
+        hint: `wait until that is done, then run the same command again; if that run is dead, its lock ends in ${holder.secondsLeft} s`,
+      },
+    );
+  }
+  return { vps: await vps, router: (await router) as HostReading<RouterFacts> };
+}
+
+async function readVps(
+  site: Site,
+  shell: Shell,
+  more: readonly Probe[] = [],
+  onLine?: (line: string) => void,
+): Promise<HostReading<VpsFacts>> {
+  const sections = await read(
+    shell,
+    [...more, ...vpsProbes, ...stepProbes(vpsSteps, site), pathProbe],
+    onLine,
+  );
   const facts = parseVpsFacts(sections, parsePath(sections.get(pathProbe.name)));
   if (!facts.root) {
     throw new HostError("on the VPS, ds4 is not root", {
       hint: "log in as root, or as a user who may use sudo without a password",
     });
   }
-  return { facts, actual: parseSteps(vpsSteps, sections, facts, site) };
+  return { facts, actual: parseSteps(vpsSteps, sections, facts, site), sections };
 }
 
-async function readRouter(site: Site, shell: Shell): Promise<HostReading<RouterFacts>> {
-  const sections = await read(shell, [...routerProbes, ...stepProbes(routerSteps, site)]);
+async function readRouter(
+  site: Site,
+  shell: Shell,
+  more: readonly Probe[] = [],
+): Promise<HostReading<RouterFacts>> {
+  const sections = await read(shell, [...more, ...routerProbes, ...stepProbes(routerSteps, site)]);
   const facts = parseRouterFacts(sections);
-  return { facts, actual: parseSteps(routerSteps, sections, facts, site) };
+  return { facts, actual: parseSteps(routerSteps, sections, facts, site), sections };
 }
 
-async function read(shell: Shell, probes: readonly Probe[]): Promise<ReadonlyMap<string, Section>> {
+/** Runs probes in one script. @throws HostError where the shell can't. */
+export async function read(
+  shell: Shell,
+  probes: readonly Probe[],
+  onLine?: (line: string) => void,
+): Promise<ReadonlyMap<string, Section>> {
   const nonce = randomBytes(6).toString("hex");
-  const { stdout, stderr, code } = await shell.run(readScript(probes, nonce));
+  const { stdout, stderr, code } = await shell.run(
+    readScript(probes, nonce),
+    onLine === undefined ? {} : { onLine },
+  );
   if (code !== 0) {
     throw new HostError(
       `the ${shell.label} can't run a shell script: ${stderr.trim() || `exit status ${code}`}`,

@@ -11,7 +11,7 @@ export type StepChange = Change & { readonly step: string; readonly layer: "conf
 export type HostPlan = { readonly host: HostName; readonly changes: readonly StepChange[] };
 
 /** A step as far as a plan needs it. */
-export type PlannedStep = Pick<Step<never, never>, "name" | "layer" | "render">;
+export type PlannedStep = Pick<Step<never, never>, "name" | "layer" | "turnsTraffic" | "render">;
 
 const none: Items = new Map();
 
@@ -39,18 +39,43 @@ export function planHost(
   };
 }
 
+/**
+ * A plan in the order in which both hosts go through it: what turns traffic away from the tunnel, then all that
+ * the traffic stands on, then what turns it over. Any of them may be empty.
+ */
+export function stagesOf(plan: HostPlan, steps: readonly PlannedStep[]): Readonly<Record<Stage, HostPlan>> {
+  const turns = new Set(steps.filter(({ turnsTraffic }) => turnsTraffic).map(({ name }) => name));
+  const part = (chosen: (change: StepChange) => boolean): HostPlan => ({
+    host: plan.host,
+    changes: plan.changes.filter(chosen),
+  });
+  return {
+    off: part(({ step, to }) => turns.has(step) && to === undefined),
+    main: part(({ step }) => !turns.has(step)),
+    on: part(({ step, to }) => turns.has(step) && to !== undefined),
+  };
+}
+
+export const stages = ["off", "main", "on"] as const;
+export type Stage = (typeof stages)[number];
+
 /** The line by which a running script says that work on an item begins. */
 export function markLine(step: string, id: string): string {
   return `echo ${quote(`@ds4 ${step} ${id}`)}`;
 }
 
 /** The lines that carry out a plan, in its order, with a progress marker before each piece. */
-export function renderPlan(plan: HostPlan, steps: readonly PlannedStep[]): readonly string[] {
+export function renderPlan(
+  plan: HostPlan,
+  steps: readonly PlannedStep[],
+  standalone = false,
+): readonly string[] {
   const last: string[] = [];
   const lines = batches(plan.changes).flatMap((batch) => {
     const step = steps.find(({ name }) => name === batch[0]?.step);
     if (step === undefined) throw new Error(`a plan for an unknown step '${batch[0]?.step}'`);
     return step.render(batch, {
+      standalone,
       mark: (id) => markLine(step.name, id),
       finally: (line) => {
         if (!last.includes(line)) last.push(line);

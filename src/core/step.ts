@@ -14,13 +14,19 @@ export interface Step<World, Facts> {
   readonly name: string;
   /** Which half of the host it is: configured for the next boot, or live now. */
   readonly layer: "configured" | "live";
+  /** What turns the traffic over to the tunnel: made after all else on both hosts, and taken away before it. */
+  readonly turnsTraffic?: boolean;
   /** What must be there, in the order to make it. */
   desired(world: World): Items;
   /** Read-only POSIX sh; its output goes to `parse`. */
   probe(site: Site): string;
   /** The items that ds4 owns. @throws HostError for an owned line that it can't read. */
   parse(section: Section, facts: Facts, site: Site): Items;
-  /** The shell lines that make these changes: all of them removals, or none. */
+  /**
+   * The shell lines that make these changes: all of them removals, or none. They lead to `to` from whatever is
+   * there, `from` and every state halfway included: an undo starts wherever a change was cut off. What can't go
+   * on calls `fail MESSAGE`.
+   */
   render(changes: readonly Change[], context: RenderContext): readonly string[];
   /** What somebody else has where this step's items have to go. */
   conflicts?(world: World): readonly Conflict[];
@@ -31,6 +37,8 @@ export type Conflict = { readonly host: HostName; readonly message: string; read
 
 /** What a step may use beside its own changes. */
 export type RenderContext = {
+  /** Whether the script is an undo that was written down before the change: it counts on no file of ds4's. */
+  readonly standalone: boolean;
   /** The shell line that says that work on this item begins. */
   mark(id: string): string;
   /** Asks for a shell line after all changes, once, however many steps ask for it. */

@@ -2,6 +2,8 @@ import chalk from "chalk";
 import type { SitePlan } from "../converge/plan-site.js";
 import type { StepChange } from "../core/plan.js";
 import { changedFields, type State } from "../core/state.js";
+import type { Proof } from "../proof/judge.js";
+import type { Result } from "./result.js";
 
 /** The plan as a person reads it: what is made, changed and removed on each host. */
 export function describePlan(plan: SitePlan, direction: "plan" | "drift"): string {
@@ -15,6 +17,29 @@ export function describePlan(plan: SitePlan, direction: "plan" | "drift"): strin
           ],
     )
     .join("\n");
+}
+
+/** What was shown, one line for each. */
+export function describeProofs(proofs: readonly Proof[]): string {
+  return proofs
+    .map(({ name, proved, seen }) => {
+      const mark = proved === undefined ? chalk.dim("-") : proved ? chalk.green("✔") : chalk.red("✖");
+      return `  ${mark} ${name}${proved === undefined ? " (not proved)" : ""}: ${seen}`;
+    })
+    .join("\n");
+}
+
+/** Who waits for a confirmation, and what happens without one. */
+export function describeUnconfirmed(waiting: NonNullable<Result["unconfirmed"]>, site: string): string {
+  const [first] = waiting;
+  return [
+    `${chalk.yellow("!")} 'ds4 ${first?.command}' by ${first?.by} (begun ${first?.since}) is not confirmed`,
+    ...waiting.map(
+      ({ host, secondsLeft }) =>
+        `  ${host}: goes back by itself ${secondsLeft > 0 ? `in ${secondsLeft} s` : "now, or at its next boot"}`,
+    ),
+    `'ds4 confirm ${site}' proves it and keeps it, 'ds4 rollback ${site}' takes it back at once.`,
+  ].join("\n");
 }
 
 function describeChange(change: StepChange, direction: "plan" | "drift"): readonly string[] {

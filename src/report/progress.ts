@@ -3,7 +3,7 @@ import type { HostName } from "../core/step.js";
 
 type Place = HostName | "both";
 
-export type Phase = "connect" | "read" | "measure" | "change" | "check" | "undo";
+export type Phase = "connect" | "read" | "measure" | "arm" | "change" | "prove" | "confirm" | "undo";
 
 /** What is going on, told while it happens: on standard error, so that standard output stays the result's. */
 export interface Progress {
@@ -11,6 +11,8 @@ export interface Progress {
   task<T>(where: Place, phase: Phase, work: () => Promise<T>): Promise<T>;
   /** Work on this item begins. */
   item(host: HostName, step: string, id: string): void;
+  /** From now on, until the phase `confirm` is done, both hosts go back by themselves at this time (of `Date.now`). */
+  countdown(deadline: number): void;
   /** Something worth knowing that is no step, such as a host key that is remembered from now on. */
   note(text: string): void;
   /** Keeps the display out of the way of a question. */
@@ -21,8 +23,10 @@ const words: Readonly<Record<Phase, readonly [running: string, done: string]>> =
   connect: ["connecting", "connected"],
   read: ["reading", "read"],
   measure: ["measuring the path to the router", "path to the router measured"],
+  arm: ["arming the dead-man switches", "dead-man switches armed"],
   change: ["changing", "changed"],
-  check: ["reading again", "read again"],
+  prove: ["proving it over new connections", "proved over new connections"],
+  confirm: ["confirming", "confirmed"],
   undo: ["going back", "went back"],
 };
 
@@ -32,6 +36,7 @@ const title = (where: Place) => (where === "both" ? "vps, router" : where);
 export const silent: Progress = {
   task: (_, __, work) => work(),
   item: () => {},
+  countdown: () => {},
   note: () => {},
   pause: (work) => work(),
 };
@@ -44,12 +49,18 @@ export function plainProgress(stream: NodeJS.WritableStream): Progress {
       return work();
     },
     item: (host, step, id) => stream.write(`${host}: ${step} ${id}\n`),
+    countdown: (deadline) =>
+      stream.write(
+        `vps, router: without a confirmation, both go back by themselves in ${secondsTo(deadline)} s\n`,
+      ),
     note: (text) => stream.write(`${text}\n`),
     pause: (work) => work(),
   };
 }
 
 type Running = { readonly where: Place; readonly phase: Phase; readonly items: Map<HostName, string> };
+
+const secondsTo = (deadline: number) => Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
 
 /** Lines that are drawn over while things go on, and stay as ✔ or ✖ when they end. */
 export async function liveProgress(stream: NodeJS.WriteStream): Promise<Progress> {
@@ -58,16 +69,19 @@ export async function liveProgress(stream: NodeJS.WriteStream): Promise<Progress
   const running: Running[] = [];
   const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
   let [tick, paused] = [0, false];
+  let deadline: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   const line = (mark: string, where: Place, text: string) =>
     `${mark} ${chalk.bold(title(where).padEnd(11))} ${text}`;
+  const left = () =>
+    deadline === undefined ? "" : chalk.dim(` (both go back by themselves in ${secondsTo(deadline)} s)`);
   const draw = () => {
     if (paused) return;
     const mark = chalk.cyan(frames[tick++ % frames.length]);
     log(
       running
         .flatMap(({ where, phase, items }) => [
-          line(mark, where, words[phase][0]),
+          line(mark, where, words[phase][0]) + left(),
           ...[...items].map(([host, item]) => chalk.dim(`  ${host.padEnd(11)} ${item}`)),
         ])
         .join("\n"),
@@ -75,6 +89,7 @@ export async function liveProgress(stream: NodeJS.WriteStream): Promise<Progress
   };
   const settle = (entry: Running, ok: boolean) => {
     running.splice(running.indexOf(entry), 1);
+    if (entry.phase === "confirm" || entry.phase === "undo") deadline = undefined;
     log.persist(line(ok ? chalk.green("✔") : chalk.red("✖"), entry.where, words[entry.phase][ok ? 1 : 0]));
     if (running.length > 0) draw();
     else {
@@ -100,6 +115,9 @@ export async function liveProgress(stream: NodeJS.WriteStream): Promise<Progress
     },
     item: (host, step, id) => {
       running.at(-1)?.items.set(host, `${step} ${id}`);
+    },
+    countdown: (at) => {
+      deadline = at;
     },
     note: (text) => log.persist(text),
     pause: async (work) => {

@@ -7,12 +7,22 @@ const state = z.record(z.string(), value).describe("the fields of an item");
 export const resultSchema = z
   .object({
     version: z.literal(1),
-    command: z.enum(["apply", "status", "plan", "teardown"]),
+    command: z.enum(["apply", "status", "plan", "teardown", "confirm", "rollback"]),
     site: z.string().optional().describe("name of the site; absent when the inventory could not be read"),
     result: z
-      .enum(["in-sync", "drift", "changed", "nothing-to-do", "cancelled", "failed"])
+      .enum([
+        "in-sync",
+        "drift",
+        "changed",
+        "nothing-to-do",
+        "cancelled",
+        "failed",
+        "unconfirmed",
+        "confirmed",
+        "rolled-back",
+      ])
       .describe(
-        "drift: there is something to change, and nothing was changed; changed: it was, and read back",
+        "drift: there is something to change, and nothing was changed; changed: it was, read back and proved; unconfirmed: a change waits for its confirmation",
       ),
     exitCode: z.union([z.literal(0), z.literal(1), z.literal(2)]),
     publicIPv4: z.string().optional(),
@@ -32,6 +42,28 @@ export const resultSchema = z
         }),
       )
       .describe("what was changed or, for status and plan, what differs"),
+    proofs: z
+      .array(
+        z.object({
+          name: z.string(),
+          proved: z.boolean().nullable().describe("null: it could not be tried, see `seen`"),
+          seen: z.string(),
+        }),
+      )
+      .optional()
+      .describe("what packets and connections showed after a change"),
+    unconfirmed: z
+      .array(
+        z.object({
+          host: z.enum(["vps", "router"]),
+          command: z.enum(["apply", "teardown"]),
+          by: z.string().describe("user@laptop"),
+          since: z.string().describe("by that laptop's clock"),
+          secondsLeft: z.number().describe("until the host goes back by itself"),
+        }),
+      )
+      .optional()
+      .describe("status: changes that wait for their confirmation"),
     scripts: z.record(z.string(), z.string()).optional().describe("plan --script: the script for each host"),
     notes: z.array(z.string()),
     errors: z.array(

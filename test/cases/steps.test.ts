@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { listChanges } from "../../src/commands/run.js";
-import { aimFor, changeScript, checkOwner, nothing, planSite } from "../../src/converge/plan-site.js";
+import { aimFor, changeScripts, checkOwner, nothing, planSite } from "../../src/converge/plan-site.js";
 import { readHosts, withPath } from "../../src/converge/read.js";
 import { Ds4Error } from "../../src/core/errors.js";
 import { loadSite, parseSite } from "../../src/inventory/load.js";
@@ -54,7 +54,8 @@ describe("two hosts as they were once, and what ds4 makes of them", () => {
     const { plan, notes } = result;
     await expectFile(`${JSON.stringify({ notes, changes: listChanges(plan) }, null, 2)}\n`, "plan.json");
     for (const host of ["vps", "router"] as const) {
-      if (plan[host].changes.length > 0) await expectFile(changeScript(plan[host]), `${host}.sh`);
+      const script = changeScripts(plan)[host];
+      if (script !== undefined) await expectFile(script, `${host}.sh`);
     }
   });
 

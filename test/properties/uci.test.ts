@@ -25,13 +25,15 @@ function uci(args: readonly string[], input = ""): string {
   return stdout;
 }
 
-/** The lines that the step hands to `uci batch`. */
+/** The lines that the step hands to `uci batch`; of what is there already, the section first goes. */
 function batch(changes: readonly Change[]): readonly string[] {
-  const script = uciStep.render(changes, { mark: () => ":", finally: () => {} });
-  return script.slice(
-    script.findIndex((line) => line.startsWith("uci batch <<'DS4'")) + 1,
-    script.indexOf("DS4"),
-  );
+  const script = uciStep.render(changes, { standalone: false, mark: () => ":", finally: () => {} });
+  return [
+    ...changes.flatMap(({ id, from }) => (from === undefined ? [] : [`delete ${id}`])),
+    ...(script.includes("DS4")
+      ? script.slice(script.indexOf("cat <<'DS4'") + 1, script.lastIndexOf("DS4"))
+      : []),
+  ];
 }
 
 const piece = fc.oneof(

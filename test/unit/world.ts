@@ -42,6 +42,8 @@ export const eth0 = link("eth0", {
 
 export const vps: VpsFacts = {
   os: "debian 12",
+  vendor: "QEMU",
+  armed: undefined,
   root: true,
   systemd: true,
   iptables: "1.8.9 nf_tables",
@@ -95,6 +97,7 @@ export const wan6 = routerInterface("wan6", {
 });
 
 export const router: RouterFacts = {
+  armed: undefined,
   release: "OpenWrt 24.10.5",
   firewall4: true,
   packageManager: "opkg",

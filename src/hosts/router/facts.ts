@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Armed, parseSwitch, switchProbe } from "../../core/dead-man-switch.js";
 import { ConflictError, HostError } from "../../core/errors.js";
 import { readJson } from "../../core/json.js";
 import { type Owned, parseOwned } from "../../core/owned.js";
@@ -48,6 +49,8 @@ export type RouterFacts = {
   /** Whether LuCI waits for a confirmation whose absence would undo what anybody commits meanwhile. */
   readonly pendingApply: boolean;
   readonly owned: Owned | undefined;
+  /** The dead-man switch of a change that isn't confirmed yet. */
+  readonly armed: Armed | undefined;
   /** Whether any of ds4's files or sections is there. */
   readonly marked: boolean;
   readonly ownPackages: readonly string[];
@@ -76,6 +79,7 @@ for f in /etc/ds4/site /etc/init.d/ds4; do [ ! -e "$f" ] || echo marked=yes; don
 true`,
   },
   { name: "owned", script: "[ ! -r /etc/ds4/site ] || cat /etc/ds4/site" },
+  switchProbe,
   { name: "board", script: "ubus call system board" },
   { name: "interfaces", script: "ubus call network.interface dump" },
   { name: "uci-network", script: "uci export network" },
@@ -171,6 +175,7 @@ export function parseRouterFacts(sections: ReadonlyMap<string, Section>): Router
       .filter((line) => /^[-+~|@^]?(network|firewall)\./.test(line)),
     pendingApply: one("pending") === "yes",
     owned: parseOwned(required(sections.get("owned"), "/etc/ds4/site")),
+    armed: parseSwitch(required(sections.get(switchProbe.name), "the dead-man switch")),
     marked: one("marked") === "yes" || [...network, ...firewall].some(({ name }) => name.startsWith("ds4_")),
     ownPackages: all("package").filter((name) => name !== ""),
     freeKib: one("readonly") === "yes" ? 0 : Number(one("free")),

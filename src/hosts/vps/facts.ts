@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Armed, parseSwitch, switchProbe } from "../../core/dead-man-switch.js";
 import { HostError } from "../../core/errors.js";
 import { readJson } from "../../core/json.js";
 import { type Owned, parseOwned } from "../../core/owned.js";
@@ -26,6 +27,8 @@ export type HostLink = {
 /** What a VPS is and has, as far as ds4 decides by it. */
 export type VpsFacts = {
   readonly os: string;
+  /** Who made the machine, as its firmware says: mostly the provider's name. */
+  readonly vendor: string;
   readonly root: boolean;
   readonly systemd: boolean;
   /** E.g. `1.8.9 nf_tables`; empty where it isn't installed. */
@@ -46,6 +49,8 @@ export type VpsFacts = {
   /** Ports that an earlier run left with the VPS: they stay, whichever way ds4 comes in now. */
   readonly keptPorts: readonly number[];
   readonly owned: Owned | undefined;
+  /** The dead-man switch of a change that isn't confirmed yet. */
+  readonly armed: Armed | undefined;
   /** Whether any of ds4's files is there. */
   readonly marked: boolean;
   /** Packages that ds4 installed. */
@@ -66,6 +71,7 @@ export const vpsProbes: readonly Probe[] = [
     script: `
 [ ! -r /etc/os-release ] || . /etc/os-release; echo "os=\${ID:-} \${VERSION_ID:-}"
 echo "uid=$(id -u)"
+echo "vendor=$(cat /sys/class/dmi/id/sys_vendor 2>/dev/null)"
 [ ! -d /run/systemd/system ] || echo systemd=yes
 echo "iptables=$(iptables -V 2>/dev/null | sed 's/^iptables v//; s/[()]//g')"
 command -v dpkg-query >/dev/null && echo packages=dpkg
@@ -82,6 +88,7 @@ grep -qsE '^[[:space:]]*source(-directory)?[[:space:]]+(/etc/network/)?interface
 true`,
   },
   { name: "owned", script: "[ ! -r /etc/ds4/site ] || cat /etc/ds4/site" },
+  switchProbe,
   { name: "addresses", script: "ip -j addr" },
   { name: "links", script: "ip -j -d link" },
   { name: "routes", script: "ip -j route" },
@@ -172,6 +179,7 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
   );
   return {
     os: one("os"),
+    vendor: one("vendor"),
     root: one("uid") === "0",
     systemd: one("systemd") === "yes",
     iptables: one("iptables"),
@@ -193,6 +201,7 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
     sshPort4: sshPort4(one("ssh")),
     keptPorts: all("keep").map(Number),
     owned: parseOwned(required(sections.get("owned"), "/etc/ds4/site")),
+    armed: parseSwitch(required(sections.get(switchProbe.name), "the dead-man switch")),
     marked: one("marked") === "yes",
     ownPackages: all("package").filter((name) => name !== ""),
     freeKib: one("readonly") === "yes" ? 0 : Number(one("free")),

@@ -39,8 +39,8 @@ true`,
         context.mark(id),
         to
           ? // A last line without its newline would swallow the new one.
-            `[ ! -s ${conf} ] || [ -z "$(tail -c 1 ${conf})" ] || echo >>${conf}; echo ${path} >>${conf}`
-          : `{ grep -vxF ${path} ${conf} || :; } >${conf}.ds4-new; cat ${conf}.ds4-new >${conf}; rm -f ${conf}.ds4-new; [ -s ${conf} ] || rm -f ${conf}`,
+            `grep -qsxF ${path} ${conf} || { [ ! -s ${conf} ] || [ -z "$(tail -c 1 ${conf})" ] || echo >>${conf}; echo ${path} >>${conf}; }`
+          : `[ ! -e ${conf} ] || { { grep -vxF ${path} ${conf} || :; } >${conf}.ds4-new; cat ${conf}.ds4-new >${conf}; rm -f ${conf}.ds4-new; [ -s ${conf} ] || rm -f ${conf}; }`,
       ];
     }),
 };

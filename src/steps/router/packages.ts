@@ -3,6 +3,9 @@ import { unwanted, wanted } from "../../core/step.js";
 import type { RouterStep } from "./step.js";
 
 const list = "/etc/ds4/packages";
+const earlier = `${list}.before`;
+/** Adds to the list what has come since the install began. */
+const note = `[ ! -r ${earlier} ] || { { [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f ${earlier} || :; } | sort -u >${list}.new; mv ${list}.new ${list}; rm -f ${earlier}; }`;
 
 /**
  * OpenWrt packages that are missing: the kernel module, and an `ip` that can make tunnels (BusyBox's can't). What
@@ -39,13 +42,15 @@ true`,
         ? []
         : [
             "mkdir -p /etc/ds4",
-            "installed | sort >/tmp/ds4-packages",
-            `said=$( { $get ${install.join(" ")} || { $update && $get ${install.join(" ")}; }; } 2>&1) || { rm -f /tmp/ds4-packages; echo "$get ${install.join(" ")} failed: $said" >&2; exit 1; }`,
-            `{ [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f /tmp/ds4-packages || :; } | sort -u >${list}.new; mv ${list}.new ${list}`,
-            "rm -f /tmp/ds4-packages",
+            // Kept until it is known what came: also after a power cut in between.
+            `installed | sort >${earlier}.new; mv ${earlier}.new ${earlier}`,
+            `said=$( { $get ${install.join(" ")} || { $update && $get ${install.join(" ")}; }; } 2>&1) || fail "$get ${install.join(" ")} failed: $said"`,
+            note,
           ]),
       // One that something else has come to need stays: the package manager says so, and that is no failure.
-      ...(remove.length === 0 ? [] : [`$drop ${remove.join(" ")} >/dev/null 2>&1 || :`, `rm -f ${list}`]),
+      ...(remove.length === 0
+        ? []
+        : [note, `[ ! -r ${list} ] || $drop $(cat ${list}) >/dev/null 2>&1 || :`, `rm -f ${list}`]),
     ];
   },
   conflicts: ({ router }) =>

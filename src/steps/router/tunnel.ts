@@ -13,8 +13,7 @@ export const initScriptPath = "/etc/init.d/ds4";
  * 24.10.5).
  */
 export function initScript({ site, design }: World): string {
-  const name = quote(site.tunnel.name);
-  const ends = `mode ipip6 remote ${design.local} local ${design.remote} encaplimit none hoplimit 64`;
+  const lines = make(site.tunnel.name, wantedTunnel(design));
   return `#!/bin/sh /etc/rc.common
 # Written by ds4 for the site '${site.name}': the tunnel from the VPS ends here.
 
@@ -22,38 +21,45 @@ START=19
 
 start() {
 	[ -d /sys/module/ip6_tunnel ] || modprobe ip6_tunnel 2>/dev/null
-	if ! ip -6 tunnel change ${name} ${ends} 2>/dev/null; then
-		ip link del ${name} 2>/dev/null
-		ip -6 tunnel add ${name} ${ends} || return 1
-	fi
-	ip link set ${name} mtu ${design.mtu}
-	ip link set ${name} up
-}
+${lines.map((line) => `\t${line}\n`).join("")}}
 
 stop() {
-	ip link del ${name} 2>/dev/null
+	ip link del ${quote(site.tunnel.name)} 2>/dev/null
 }
 `;
+}
+
+/** Lines that make the tunnel, or bring one that is there to this state. */
+function make(id: string, state: State): readonly string[] {
+  const name = quote(id);
+  const word = (field: string) => quote(String(state[field]));
+  const ends = `mode ipip6 remote ${word("remote")} local ${word("local")} encaplimit ${word("encaplimit")} hoplimit ${word("hoplimit")}`;
+  return [
+    `if ! ip -6 tunnel change ${name} ${ends} 2>/dev/null; then`,
+    `\tip link del ${name} 2>/dev/null`,
+    `\tip -6 tunnel add ${name} ${ends}`,
+    "fi",
+    `ip link set ${name} mtu ${word("mtu")}`,
+    `ip link set ${name} ${state.up ? "up" : "down"}`,
+  ];
+}
+
+function wantedTunnel(design: World["design"]): State {
+  return {
+    local: design.remote,
+    remote: design.local,
+    mtu: design.mtu,
+    encaplimit: "none",
+    hoplimit: 64,
+    up: true,
+  };
 }
 
 /** The tunnel as the kernel has it. */
 export const tunnel: RouterStep = {
   name: "tunnel",
   layer: "live",
-  desired: ({ site, design }) =>
-    new Map([
-      [
-        site.tunnel.name,
-        {
-          local: design.remote,
-          remote: design.local,
-          mtu: design.mtu,
-          encaplimit: "none",
-          hoplimit: 64,
-          up: true,
-        },
-      ],
-    ]),
+  desired: ({ site, design }) => new Map([[site.tunnel.name, wantedTunnel(design)]]),
   probe: () => `[ -d /sys/module/ip6_tunnel ] || exit 0
 ip -6 tunnel show 2>/dev/null; echo
 for d in /sys/class/net/*; do echo "@ \${d##*/} $(cat "$d/mtu" 2>/dev/null) $(cat "$d/flags" 2>/dev/null)"; done`,
@@ -82,7 +88,11 @@ for d in /sys/class/net/*; do echo "@ \${d##*/} $(cat "$d/mtu" 2>/dev/null) $(ca
   render: (changes, context) =>
     changes.flatMap(({ id, to }) => [
       context.mark(id),
-      to ? `${initScriptPath} start` : `ip link del ${quote(id)} 2>/dev/null || :`,
+      ...(to
+        ? context.standalone
+          ? make(id, to)
+          : [`${initScriptPath} start`]
+        : [`ip link del ${quote(id)} 2>/dev/null || :`]),
     ]),
   conflicts: ({ site, router }) =>
     router.mtus.has(site.tunnel.name) && !router.marked

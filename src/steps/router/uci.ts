@@ -123,27 +123,38 @@ export const uci: RouterStep = {
     ),
   render: (changes, context) => {
     const lines = changes.flatMap(batch);
+    const ids = changes.map(({ id }) => id).join(" ");
     const packages = ["network", "firewall"].filter((name) =>
       changes.some(({ id }) => id.startsWith(`${name}.`)),
     );
-    const undo = packages.map((name) => `uci revert ${name}`).join("; ");
+    const drop = packages.map((name) => `uci revert ${name}`).join("; ");
+    const staged = `{ ${packages.map((name) => `uci changes ${name}`).join("; ")}; }`;
     return [
       ...changes.map(({ id }) => context.mark(id)),
-      "uci batch <<'DS4' >/dev/null",
-      ...lines,
-      "DS4",
+      // What a change that was cut off has staged.
+      `[ -z "$(${staged})" ] || for s in ${ids}; do uci -q revert "$s" || :; done`,
+      `has=$(${packages.map((name) => `uci -q show ${name}`).join("; ")})`,
+      "{",
+      // A changed section is made anew, so that no option of somebody else's stays in it.
+      `for s in ${ids}; do case $has in *"$s="*) echo "delete $s" ;; esac; done`,
+      ...(lines.length === 0 ? [] : ["cat <<'DS4'", ...lines, "DS4"]),
+      `} >${batchFile}`,
+      `if [ -s ${batchFile} ]; then`,
+      `uci batch <${batchFile} >/dev/null`,
       // 'uci batch' ends with 0 whatever happens, so what it staged is counted, and fw4 is asked about it.
-      `staged=$({ ${packages.map((name) => `uci changes ${name}`).join("; ")}; } | wc -l)`,
-      `[ "$staged" -eq ${lines.length} ] || { ${undo}; echo "uci staged $staged changes of ${lines.length}" >&2; exit 1; }`,
+      `staged=$(${staged} | wc -l); asked=$(wc -l <${batchFile})`,
+      `[ "$staged" -eq "$asked" ] || { ${drop}; fail "uci staged $staged changes of $asked"; }`,
       ...(packages.includes("firewall")
         ? [
-            `said=$(fw4 check 2>&1) || { ${undo}; echo "fw4 check refuses the new rules: $said" >&2; exit 1; }`,
-            `case $said in *'Section ds4_'*) ${undo}; echo "fw4 would leave out: $said" >&2; exit 1 ;; esac`,
+            `said=$(fw4 check 2>&1) || { ${drop}; fail "fw4 check refuses the new rules: $said"; }`,
+            `case $said in *'Section ds4_'*) ${drop}; fail "fw4 would leave out: $said" ;; esac`,
           ]
         : []),
       ...packages.map((name) => `uci commit ${name}`),
       ...(packages.includes("network") ? ["/etc/init.d/network reload", ...settle(changes)] : []),
       ...(packages.includes("firewall") ? ["/etc/init.d/firewall reload", "firewall_reloaded=yes"] : []),
+      "fi",
+      `rm -f ${batchFile}`,
     ];
   },
   conflicts: ({ router }) => [
@@ -179,13 +190,13 @@ export const uci: RouterStep = {
   ],
 };
 
+const batchFile = "/tmp/ds4-batch";
+
 /** One line of `uci batch` for each line that `uci changes` will then show. */
-function batch({ id, from, to }: Change): readonly string[] {
-  if (to === undefined) return [`delete ${id}`];
+function batch({ id, to }: Change): readonly string[] {
+  if (to === undefined) return [];
   const { ".type": type, ...options } = to;
   return [
-    // A changed section is made anew, so that no option of somebody else's stays in it.
-    ...(from === undefined ? [] : [`delete ${id}`]),
     `set ${id}=${String(type)}`,
     ...Object.entries(options).flatMap(([name, value]) =>
       Array.isArray(value)

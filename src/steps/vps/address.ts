@@ -28,11 +28,11 @@ export const address: BootStep = {
     return items;
   },
   up: (id, state) => [
-    `ip -6 addr replace ${quote(id)} dev ${quote(String(state.device))} valid_lft forever preferred_lft 0 nodad`,
+    `ip -6 addr replace ${quote(id)} dev ${quote(String(state.device))} valid_lft forever preferred_lft ${state.deprecated ? 0 : "forever"} nodad`,
   ],
   render: (changes, context) =>
     renderByBootScript(
-      "address",
+      address,
       changes,
       (id, state) => [`ip -6 addr del ${quote(id)} dev ${quote(String(state.device))} 2>/dev/null || :`],
       context,

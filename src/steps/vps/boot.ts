@@ -20,17 +20,26 @@ export function runParts(step: string, ids: readonly string[]): string {
   return `${bootScriptPath} ${ids.map((id) => quote(`${step}:${id}`)).join(" ")}`;
 }
 
-/** The usual `render` of a boot step: make by the boot script, remove by `down`. */
+/** The usual `render` of a boot step: make by the boot script (an undo: by its lines), remove by `down`. */
 export function renderByBootScript(
-  step: string,
+  step: Pick<BootStep, "name" | "up">,
   changes: Parameters<VpsStep["render"]>[0],
   down: (id: string, state: State) => readonly string[],
   context: RenderContext,
 ): readonly string[] {
-  const make = wanted(changes).map(({ id }) => id);
+  const make = wanted(changes);
   return [
     ...changes.flatMap(({ id, from, to }) => (to || !from ? [] : [context.mark(id), ...down(id, from)])),
-    ...(make.length > 0 ? [runParts(step, make)] : []),
+    ...(context.standalone
+      ? make.flatMap(({ id, to }) => [context.mark(id), ...step.up(id, to)])
+      : make.length > 0
+        ? [
+            runParts(
+              step.name,
+              make.map(({ id }) => id),
+            ),
+          ]
+        : []),
   ];
 }
 

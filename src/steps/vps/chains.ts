@@ -76,6 +76,7 @@ function rules({
 export const chains: BootStep = {
   name: "chains",
   layer: "live",
+  turnsTraffic: true,
   desired: (world) => {
     const all = rules(world);
     return new Map(
@@ -122,7 +123,9 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
           ),
           // All jumps that are there go, and one comes first, in the same transaction.
           `  ${tool} -w -t ${table} -S ${hook} | sed -n 's/^-A \\(${hook} .*-j ${own(hook)}\\)$/-D \\1/p'`,
-          `  echo '-I ${hook} 1 -j ${own(hook)}'`,
+          ...placesOf(state[jumpField(table, hook)]).map(
+            (place) => `  echo '-I ${hook} ${place} -j ${own(hook)}'`,
+          ),
         ]),
         "  echo COMMIT",
       ]),
@@ -142,7 +145,7 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
     return [
       ...(changes.some(({ from, to }) => from === undefined && to) ? [keepTables] : []),
       ...renderByBootScript(
-        "chains",
+        chains,
         changes,
         (id, state) => [...remove(id as Family), ...forget(servers(state))],
         context,
@@ -154,6 +157,11 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
   },
   conflicts: barrierConflicts,
 };
+
+/** The inverse of `placeOf`. */
+function placesOf(jump: State[string] | undefined): readonly number[] {
+  return jump === "first" ? [1] : [...String(jump).matchAll(/\d+/g)].map(([place]) => Number(place));
+}
 
 function listOf(value: State[string] | undefined): readonly string[] {
   return Array.isArray(value) ? value : [];

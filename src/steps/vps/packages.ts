@@ -34,23 +34,25 @@ true`,
     const install = wanted(changes).map(({ id }) => quote(id));
     const remove = unwanted(changes).map(({ id }) => quote(id));
     const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60";
-    const installed =
-      "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' | sed -n 's/^installed //p' | sort";
+    const get = `${apt} install --no-install-recommends ${install.join(" ")}`;
+    const simulate = `${get} --simulate 2>/dev/null`;
     return [
       ...changes.map(({ id }) => context.mark(id)),
       ...(install.length === 0
         ? []
         : [
             "mkdir -p /etc/ds4; chmod 700 /etc/ds4",
-            `before=$(${installed})`,
-            `${apt} install --no-install-recommends ${install.join(" ")} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${apt} install --no-install-recommends ${install.join(" ")} >/dev/null; }`,
-            `{ [ ! -r ${list} ] || cat ${list}; ${installed} | while read -r p; do case "
-$before
-" in *"
-$p
-"*) ;; *) echo "$p" ;; esac; done; } | sort -u >${list}.new && mv ${list}.new ${list}`,
+            // Written down first: whatever happens in between, it is known what is ds4's to remove.
+            `new=$(${simulate}) || { ${apt} update >/dev/null && new=$(${simulate}); } || fail "apt-get can't install ${install.join(" ")}"`,
+            `{ [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'; } | sort -u >${list}.new && mv ${list}.new ${list}`,
+            `${get} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${get} >/dev/null; }`,
           ]),
-      ...(remove.length === 0 ? [] : [`${apt} purge ${remove.join(" ")} >/dev/null`, `rm -f ${list}`]),
+      ...(remove.length === 0
+        ? []
+        : [
+            `${apt} purge $({ [ ! -r ${list} ] || cat ${list}; }) >/dev/null`,
+            `rm -f ${list}; rmdir /etc/ds4 2>/dev/null || :`,
+          ]),
     ];
   },
 };

@@ -46,7 +46,7 @@ export const routes: BootStep = {
   up: (id, state) => [`ip route replace ${spec(id, state)} proto ${protocol}`],
   render: (changes, context) =>
     renderByBootScript(
-      "route",
+      routes,
       changes,
       (id, state) => [`ip route del ${spec(id, state)} proto ${protocol} 2>/dev/null || :`],
       context,

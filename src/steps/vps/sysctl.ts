@@ -1,6 +1,6 @@
-import { required } from "../../core/script.js";
+import { quote, required } from "../../core/script.js";
 import { wanted } from "../../core/step.js";
-import { type BootStep, renderByBootScript, runParts } from "./boot.js";
+import { type BootStep, renderByBootScript } from "./boot.js";
 
 const key = "net.ipv4.ip_forward";
 const before = "/etc/ds4/before/sysctl";
@@ -24,23 +24,25 @@ export const sysctl: BootStep = {
     const value = required(section, key).trim();
     return value === "" ? new Map() : new Map([[key, { value }]]);
   },
-  up: () => [`[ "$(cat ${root}/ip_forward)" = 1 ] || echo 1 >${root}/ip_forward`],
+  up: (_, { value }) => [
+    `[ "$(cat ${root}/ip_forward)" = ${quote(String(value))} ] || echo ${quote(String(value))} >${root}/ip_forward`,
+  ],
   render: (changes, context) => {
-    if (wanted(changes).some(({ from }) => from === undefined)) {
-      return [
-        "mkdir -p /etc/ds4/before",
-        `[ -e ${before} ] || { cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; cd /; mv ${before}.new ${before}; }`,
-        runParts("sysctl", [key]),
-      ];
-    }
-    return renderByBootScript(
-      "sysctl",
+    const keep = wanted(changes).some(({ from }) => from === undefined)
+      ? [
+          "mkdir -p /etc/ds4/before",
+          `[ -e ${before} ] || { cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; cd /; mv ${before}.new ${before}; }`,
+        ]
+      : [];
+    const lines = renderByBootScript(
+      sysctl,
       changes,
       () => [
-        `${needed} || while IFS=: read -r f v; do [ ! -w "${root}/$f" ] || [ "$(cat "${root}/$f")" = "$v" ] || echo "$v" >"${root}/$f"; done <${before}`,
+        `[ ! -r ${before} ] || ${needed} || while IFS=: read -r f v; do [ ! -w "${root}/$f" ] || [ "$(cat "${root}/$f")" = "$v" ] || echo "$v" >"${root}/$f"; done <${before}`,
         `rm -f ${before}`,
       ],
       context,
     );
+    return [...keep, ...lines];
   },
 };

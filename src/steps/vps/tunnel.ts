@@ -54,7 +54,7 @@ export const tunnel: BootStep = {
     const parameters = [
       "type ip6tnl mode ipip6",
       `local ${quote(String(state.local))} remote ${quote(String(state.remote))}`,
-      `encaplimit none hoplimit ${state.hoplimit} dev ${quote(String(state.device))}`,
+      `encaplimit ${quote(String(state.encaplimit))} hoplimit ${state.hoplimit} dev ${quote(String(state.device))}`,
     ].join(" ");
     return [
       "modprobe -q ip6_tunnel || :",
@@ -64,12 +64,12 @@ export const tunnel: BootStep = {
       `  ! ip link del ${name} 2>/dev/null || asked='  '`,
       `  ip link add ${name} mtu ${state.mtu} ${parameters}`,
       "fi",
-      `ip link set ${name} mtu ${state.mtu} up`,
+      `ip link set ${name} mtu ${state.mtu} ${state.up ? "up" : "down"}`,
       `echo ${state.rpFilter} >/proc/sys/net/ipv4/conf/${name}/rp_filter`,
     ];
   },
   render: (changes, context) =>
-    renderByBootScript("tunnel", changes, (id) => [`ip link del ${quote(id)} 2>/dev/null || :`], context),
+    renderByBootScript(tunnel, changes, (id) => [`ip link del ${quote(id)} 2>/dev/null || :`], context),
   conflicts: ({ site, vps, design }) => {
     const taken = vps.links.find(({ name }) => name === site.tunnel.name);
     const twin = vps.links.find(

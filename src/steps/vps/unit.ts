@@ -7,6 +7,7 @@ const name = "ds4.service";
 export const unit: VpsStep = {
   name: "unit",
   layer: "configured",
+  turnsTraffic: true,
   desired: ({ design }) =>
     design.persist === "systemd" ? new Map([[name, { enabled: true, active: true }]]) : new Map(),
   probe: () => `set -- /etc/systemd/system/${name} /etc/systemd/system/multi-user.target.wants/${name}
@@ -23,9 +24,9 @@ systemctl show -p UnitFileState -p ActiveState ${name}`,
       context.mark(id),
       ...(to
         ? [
-            // `enable` makes systemd read its files again.
-            `systemctl -q enable ${name}; units_read=yes`,
-            `systemctl restart ${name}`,
+            // Either makes systemd read its files again.
+            `systemctl -q ${to.enabled ? "enable" : "disable"} ${name}; units_read=yes`,
+            `systemctl ${to.active ? "restart" : "stop"} ${name}`,
           ]
         : [
             `systemctl -q disable --now ${name} 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/${name}`,

@@ -7,8 +7,8 @@ import { silent } from "../../../src/report/progress.js";
 import { router, site, vps } from "../world.js";
 
 const reading = {
-  vps: { facts: vps, actual: new Map() },
-  router: { facts: router, actual: new Map() },
+  vps: { facts: vps, actual: new Map(), sections: new Map() },
+  router: { facts: router, actual: new Map(), sections: new Map() },
 };
 const { target, design } = aimFor(site, reading);
 const plan = planSite(reading, target);
@@ -20,8 +20,16 @@ describe("a change that nobody can be asked about", () => {
   it.each([true, false])("is not made without --yes, with --json: %s", async (json) => {
     const terminal = vi.spyOn(process, "stdin", "get").mockReturnValue({ isTTY: false } as never);
     const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
-    const options = { inventory: "inventory", json };
-    const work = converge(site, shells, reading, { target, plan, notes: design.notes }, options, silent);
+    const options = { inventory: "inventory", json, confirmWithin: 60 };
+    const session = {
+      shells,
+      reading,
+      lease: { run: "ab", by: "me@here", since: "now" },
+      reconnect: async () => shells,
+      reopen: async (host: "vps" | "router") => shells[host],
+    };
+    const decision = { command: "apply", reading, target, plan, design } as const;
+    const work = converge(site, session, decision, options, silent);
     const error = await work.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Ds4Error);
     expect(error).toMatchObject({

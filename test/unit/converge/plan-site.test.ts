@@ -19,8 +19,8 @@ type More = { vps?: Partial<VpsFacts>; router?: Partial<RouterFacts> };
 
 /** Two hosts on which nothing of ds4's is. */
 const fresh = (more: More = {}): Reading => ({
-  vps: { facts: { ...vps, ...more.vps }, actual: new Map() },
-  router: { facts: { ...router, ...more.router }, actual: new Map() },
+  vps: { facts: { ...vps, ...more.vps }, actual: new Map(), sections: new Map() },
+  router: { facts: { ...router, ...more.router }, actual: new Map(), sections: new Map() },
 });
 const owned: Owned = {
   site: "holiday-home",

@@ -20,6 +20,7 @@ const ok = (stdout: string): Section => ({ stdout, code: 0 });
 const answers: Readonly<Record<string, Section>> = {
   host: ok(host),
   owned: ok(""),
+  switch: ok(""),
   board: ok(recorded("network-facts", 12)),
   interfaces: ok(recorded("network-facts", 1)),
   "uci-network": ok(configs.get("policy-routing /etc/config/network") ?? ""),

@@ -42,6 +42,7 @@ const inet = (local: string, prefixlen: number, more = {}) => ({
 const answers: Readonly<Record<string, Section>> = {
   host: ok(host),
   owned: ok(""),
+  switch: ok(""),
   addresses: ok(
     JSON.stringify([
       {

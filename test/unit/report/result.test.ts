@@ -83,8 +83,8 @@ const target = {
   ]),
 };
 const reading = {
-  vps: { facts: vps, actual: new Map() },
-  router: { facts: router, actual: before },
+  vps: { facts: vps, actual: new Map(), sections: new Map() },
+  router: { facts: router, actual: before, sections: new Map() },
 };
 
 describe("a plan", () => {
@@ -120,7 +120,10 @@ describe("a plan", () => {
   });
 
   it("of nothing is empty in both forms", () => {
-    const empty = planSite({ ...reading, router: { ...reading.router, actual: new Map() } }, nothing);
+    const empty = planSite(
+      { ...reading, router: { ...reading.router, actual: new Map(), sections: new Map() } },
+      nothing,
+    );
     expect(listChanges(empty)).toEqual([]);
     expect(describePlan(empty, "plan")).toBe("");
   });
@@ -131,7 +134,10 @@ describe("a plan", () => {
       new Map([["firewall", new Map([["zone", { rules: list }]])]]);
     const show = (actual: HostState, wanted: HostState) =>
       describePlan(
-        planSite({ ...reading, router: { facts: router, actual } }, { vps: new Map(), router: wanted }),
+        planSite(
+          { ...reading, router: { facts: router, actual, sections: new Map() } },
+          { vps: new Map(), router: wanted },
+        ),
         "drift",
       ).split("\n");
     expect(show(file("a\nold\nb\n"), file("a\nnew\nb\n"))).toEqual([

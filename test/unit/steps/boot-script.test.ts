@@ -82,7 +82,11 @@ for (const shell of shells) {
       expect(runScript(shell, text)).toMatchObject({ stderr: "", code: 0 });
     };
     const render = (from: State | undefined, to: State | undefined) =>
-      sysctl.render([{ id: "net.ipv4.ip_forward", from, to }], { mark: () => ":", finally: () => {} });
+      sysctl.render([{ id: "net.ipv4.ip_forward", from, to }], {
+        standalone: false,
+        mark: () => ":",
+        finally: () => {},
+      });
     const probe = () => {
       const text = sysctl
         .probe(site)

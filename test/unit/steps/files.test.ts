@@ -86,7 +86,7 @@ for (const shell of shells) {
 
     it("are written as they are wanted, and removed again", () => {
       const path = here("new/deep/file");
-      const context = { mark: (id: string) => `echo at ${id}`, finally: () => {} };
+      const context = { standalone: false, mark: (id: string) => `echo at ${id}`, finally: () => {} };
       const to = { ...fileState("it's $HOME\n", "755"), owner };
       const made = runScript(shell, group(["set -eu", ...renderFiles([{ id: path, to }], context)]));
       expect(made).toEqual({ stdout: `at ${path}\n`, stderr: "", code: 0 });

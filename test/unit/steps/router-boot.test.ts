@@ -25,7 +25,7 @@ for (const shell of shells) {
       );
     };
     const change = (changes: readonly Change[]) => {
-      const lines = boot.render(changes, { mark: () => ":", finally: () => {} });
+      const lines = boot.render(changes, { standalone: false, mark: () => ":", finally: () => {} });
       expect(runScript(shell, here(group(["set -eu", ...lines])))).toMatchObject({ stderr: "", code: 0 });
     };
 

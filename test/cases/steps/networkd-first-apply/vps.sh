@@ -2,6 +2,7 @@
 exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/ds4/site'
 mkdir -p /etc/ds4
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
@@ -178,6 +179,15 @@ mkdir -p /etc/ds4/before
 /etc/ds4/up address:2001:db8:1:0:203:0:113:144/128
 /etc/ds4/up tunnel:wrap1
 /etc/ds4/up route:192.168.1.210 route:192.168.1.210/unreachable
+[ "${units_read:-}" = yes ] || systemctl daemon-reload
+exit 0
+}
+# and then, when both hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || {
   mkdir -p /etc/ds4/before
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft
@@ -186,6 +196,5 @@ mkdir -p /etc/ds4/before
 echo '@ds4 unit ds4.service'
 systemctl -q enable ds4.service; units_read=yes
 systemctl restart ds4.service
-[ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }

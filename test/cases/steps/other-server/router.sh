@@ -2,6 +2,7 @@
 exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/ds4/site'
 mkdir -p /etc/ds4
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
@@ -21,19 +22,20 @@ echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_rule_table'
 echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_out'
-uci batch <<'DS4' >/dev/null
-delete network.ds4_rule_main
+[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do uci -q revert "$s" || :; done
+has=$(uci -q show network; uci -q show firewall)
+{
+for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+cat <<'DS4'
 set network.ds4_rule_main=rule
 set network.ds4_rule_main.src='192.168.1.211/32'
 set network.ds4_rule_main.lookup='main'
 set network.ds4_rule_main.suppress_prefixlength='0'
 set network.ds4_rule_main.priority='4200'
-delete network.ds4_rule_table
 set network.ds4_rule_table=rule
 set network.ds4_rule_table.src='192.168.1.211/32'
 set network.ds4_rule_table.lookup='42'
 set network.ds4_rule_table.priority='4201'
-delete firewall.ds4_in
 set firewall.ds4_in=rule
 set firewall.ds4_in.name='ds4_in'
 set firewall.ds4_in.src='ds4'
@@ -42,7 +44,6 @@ set firewall.ds4_in.dest_ip='192.168.1.211'
 set firewall.ds4_in.family='ipv4'
 set firewall.ds4_in.proto='all'
 set firewall.ds4_in.target='ACCEPT'
-delete firewall.ds4_out
 set firewall.ds4_out=rule
 set firewall.ds4_out.name='ds4_out'
 set firewall.ds4_out.src='lan'
@@ -52,10 +53,13 @@ set firewall.ds4_out.family='ipv4'
 set firewall.ds4_out.proto='all'
 set firewall.ds4_out.target='ACCEPT'
 DS4
-staged=$({ uci changes network; uci changes firewall; } | wc -l)
-[ "$staged" -eq 29 ] || { uci revert network; uci revert firewall; echo "uci staged $staged changes of 29" >&2; exit 1; }
-said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; echo "fw4 check refuses the new rules: $said" >&2; exit 1; }
-case $said in *'Section ds4_'*) uci revert network; uci revert firewall; echo "fw4 would leave out: $said" >&2; exit 1 ;; esac
+} >/tmp/ds4-batch
+if [ -s /tmp/ds4-batch ]; then
+uci batch </tmp/ds4-batch >/dev/null
+staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </tmp/ds4-batch)
+[ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
+said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
+case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
 /etc/init.d/network reload
@@ -63,6 +67,8 @@ settled() { ip rule | grep -q '^4200:' || return 1; ip rule | grep -q '^4201:' |
 n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 /etc/init.d/firewall reload
 firewall_reloaded=yes
+fi
+rm -f /tmp/ds4-batch
 echo '@ds4 rule 4200'
 while ip rule del priority 4200 2>/dev/null; do :; done
 ip rule | grep -q '^4200:' || ip rule add priority 4200 from 192.168.1.211 lookup main suppress_prefixlength 0 protocol static

@@ -2,6 +2,7 @@
 exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 route 192.168.1.210/unreachable'
 ip route del unreachable 192.168.1.210 metric 4000000000 proto 204 2>/dev/null || :
 echo '@ds4 route 192.168.1.210'
@@ -115,6 +116,14 @@ chmod 700 /etc/ds4/up.ds4-new
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 /etc/ds4/up route:192.168.1.211 route:192.168.1.211/unreachable
+exit 0
+}
+# and then, when both hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 /etc/ds4/up chains:ipv4
 ! command -v conntrack >/dev/null || conntrack -D -r 192.168.1.210 >/dev/null 2>&1 || :
 ! command -v conntrack >/dev/null || conntrack -D -s 192.168.1.210 >/dev/null 2>&1 || :

@@ -2,6 +2,7 @@
 exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 tunnel wrap1'
 ip link del wrap1 2>/dev/null || :
 echo '@ds4 file /etc/ds4/site'
@@ -30,7 +31,7 @@ start() {
 	[ -d /sys/module/ip6_tunnel ] || modprobe ip6_tunnel 2>/dev/null
 	if ! ip -6 tunnel change home4 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 2>/dev/null; then
 		ip link del home4 2>/dev/null
-		ip -6 tunnel add home4 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 || return 1
+		ip -6 tunnel add home4 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64
 	fi
 	ip link set home4 mtu 1280
 	ip link set home4 up
@@ -47,12 +48,14 @@ echo '@ds4 tunnel home4'
 /etc/init.d/ds4 start
 echo '@ds4 uci network.ds4_tunnel'
 echo '@ds4 uci firewall.ds4_zone'
-uci batch <<'DS4' >/dev/null
-delete network.ds4_tunnel
+[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_tunnel firewall.ds4_zone; do uci -q revert "$s" || :; done
+has=$(uci -q show network; uci -q show firewall)
+{
+for s in network.ds4_tunnel firewall.ds4_zone; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+cat <<'DS4'
 set network.ds4_tunnel=interface
 set network.ds4_tunnel.proto='none'
 set network.ds4_tunnel.device='home4'
-delete firewall.ds4_zone
 set firewall.ds4_zone=zone
 set firewall.ds4_zone.name='ds4'
 add_list firewall.ds4_zone.device='home4'
@@ -62,15 +65,20 @@ set firewall.ds4_zone.forward='REJECT'
 set firewall.ds4_zone.masq='0'
 set firewall.ds4_zone.mtu_fix='1'
 DS4
-staged=$({ uci changes network; uci changes firewall; } | wc -l)
-[ "$staged" -eq 13 ] || { uci revert network; uci revert firewall; echo "uci staged $staged changes of 13" >&2; exit 1; }
-said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; echo "fw4 check refuses the new rules: $said" >&2; exit 1; }
-case $said in *'Section ds4_'*) uci revert network; uci revert firewall; echo "fw4 would leave out: $said" >&2; exit 1 ;; esac
+} >/tmp/ds4-batch
+if [ -s /tmp/ds4-batch ]; then
+uci batch </tmp/ds4-batch >/dev/null
+staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </tmp/ds4-batch)
+[ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
+said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
+case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
 /etc/init.d/network reload
 /etc/init.d/firewall reload
 firewall_reloaded=yes
+fi
+rm -f /tmp/ds4-batch
 echo '@ds4 route default/42'
 ip route del default dev wrap1 table 42 2>/dev/null || :
 ip route replace default dev home4 scope link table 42 proto static

@@ -2,6 +2,7 @@
 exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 tunnel wrap1'
 ip link del wrap1 2>/dev/null || :
 echo '@ds4 file /etc/ds4/site'
@@ -114,6 +115,14 @@ mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 /etc/ds4/up tunnel:home4
 /etc/ds4/up route:192.168.1.210
+exit 0
+}
+# and then, when both hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 /etc/ds4/up chains:ipv4
 exit 0
 }

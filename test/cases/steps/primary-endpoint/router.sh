@@ -2,6 +2,7 @@
 exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/ds4/site'
 mkdir -p /etc/ds4
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
@@ -28,7 +29,7 @@ start() {
 	[ -d /sys/module/ip6_tunnel ] || modprobe ip6_tunnel 2>/dev/null
 	if ! ip -6 tunnel change wrap1 mode ipip6 remote 2001:db8:1::10 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 2>/dev/null; then
 		ip link del wrap1 2>/dev/null
-		ip -6 tunnel add wrap1 mode ipip6 remote 2001:db8:1::10 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 || return 1
+		ip -6 tunnel add wrap1 mode ipip6 remote 2001:db8:1::10 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64
 	fi
 	ip link set wrap1 mtu 1460
 	ip link set wrap1 up
@@ -44,11 +45,11 @@ chown 0:0 /etc/init.d/ds4
 echo '@ds4 boot ds4'
 /etc/init.d/ds4 enable || :
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/ds4/'
-[ ! -s /etc/sysupgrade.conf ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf)" ] || echo >>/etc/sysupgrade.conf; echo /etc/ds4/ >>/etc/sysupgrade.conf
+grep -qsxF /etc/ds4/ /etc/sysupgrade.conf || { [ ! -s /etc/sysupgrade.conf ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf)" ] || echo >>/etc/sysupgrade.conf; echo /etc/ds4/ >>/etc/sysupgrade.conf; }
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/init.d/ds4'
-[ ! -s /etc/sysupgrade.conf ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf)" ] || echo >>/etc/sysupgrade.conf; echo /etc/init.d/ds4 >>/etc/sysupgrade.conf
+grep -qsxF /etc/init.d/ds4 /etc/sysupgrade.conf || { [ ! -s /etc/sysupgrade.conf ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf)" ] || echo >>/etc/sysupgrade.conf; echo /etc/init.d/ds4 >>/etc/sysupgrade.conf; }
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/rc.d/S19ds4'
-[ ! -s /etc/sysupgrade.conf ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf)" ] || echo >>/etc/sysupgrade.conf; echo /etc/rc.d/S19ds4 >>/etc/sysupgrade.conf
+grep -qsxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf || { [ ! -s /etc/sysupgrade.conf ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf)" ] || echo >>/etc/sysupgrade.conf; echo /etc/rc.d/S19ds4 >>/etc/sysupgrade.conf; }
 echo '@ds4 tunnel wrap1'
 /etc/init.d/ds4 start
 echo '@ds4 uci network.ds4_tunnel'
@@ -61,7 +62,11 @@ echo '@ds4 uci firewall.ds4_zone'
 echo '@ds4 uci firewall.ds4_outer'
 echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_out'
-uci batch <<'DS4' >/dev/null
+[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_out; do uci -q revert "$s" || :; done
+has=$(uci -q show network; uci -q show firewall)
+{
+for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+cat <<'DS4'
 set network.ds4_tunnel=interface
 set network.ds4_tunnel.proto='none'
 set network.ds4_tunnel.device='wrap1'
@@ -121,10 +126,13 @@ set firewall.ds4_out.family='ipv4'
 set firewall.ds4_out.proto='all'
 set firewall.ds4_out.target='ACCEPT'
 DS4
-staged=$({ uci changes network; uci changes firewall; } | wc -l)
-[ "$staged" -eq 58 ] || { uci revert network; uci revert firewall; echo "uci staged $staged changes of 58" >&2; exit 1; }
-said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; echo "fw4 check refuses the new rules: $said" >&2; exit 1; }
-case $said in *'Section ds4_'*) uci revert network; uci revert firewall; echo "fw4 would leave out: $said" >&2; exit 1 ;; esac
+} >/tmp/ds4-batch
+if [ -s /tmp/ds4-batch ]; then
+uci batch </tmp/ds4-batch >/dev/null
+staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </tmp/ds4-batch)
+[ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
+said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
+case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
 /etc/init.d/network reload
@@ -132,6 +140,8 @@ settled() { ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144
 n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 /etc/init.d/firewall reload
 firewall_reloaded=yes
+fi
+rm -f /tmp/ds4-batch
 echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
 ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || ip -6 addr add 2001:db8:100:0:203:0:113:144/128 dev lo
 echo '@ds4 rule 4200'

@@ -2,6 +2,7 @@
 exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 firewall ds4_in'
 echo '@ds4 firewall ds4_outer'
 echo '@ds4 firewall ds4_out'
@@ -21,22 +22,17 @@ echo '@ds4 uci network.ds4_rule_table'
 echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_endpoint'
 echo '@ds4 uci network.ds4_tunnel'
-uci batch <<'DS4' >/dev/null
-delete firewall.ds4_out
-delete firewall.ds4_in
-delete firewall.ds4_outer
-delete firewall.ds4_zone
-delete network.ds4_unreachable
-delete network.ds4_route
-delete network.ds4_rule_table
-delete network.ds4_rule_main
-delete network.ds4_endpoint
-delete network.ds4_tunnel
-DS4
-staged=$({ uci changes network; uci changes firewall; } | wc -l)
-[ "$staged" -eq 10 ] || { uci revert network; uci revert firewall; echo "uci staged $staged changes of 10" >&2; exit 1; }
-said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; echo "fw4 check refuses the new rules: $said" >&2; exit 1; }
-case $said in *'Section ds4_'*) uci revert network; uci revert firewall; echo "fw4 would leave out: $said" >&2; exit 1 ;; esac
+[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in firewall.ds4_out firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done
+has=$(uci -q show network; uci -q show firewall)
+{
+for s in firewall.ds4_out firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+} >/tmp/ds4-batch
+if [ -s /tmp/ds4-batch ]; then
+uci batch </tmp/ds4-batch >/dev/null
+staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </tmp/ds4-batch)
+[ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
+said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
+case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
 /etc/init.d/network reload
@@ -44,14 +40,16 @@ settled() { ! ip route show table 42 | grep -q '^unreachable default' || return 
 n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 /etc/init.d/firewall reload
 firewall_reloaded=yes
+fi
+rm -f /tmp/ds4-batch
 echo '@ds4 tunnel wrap1'
 ip link del wrap1 2>/dev/null || :
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/rc.d/S19ds4'
-{ grep -vxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf
+[ ! -e /etc/sysupgrade.conf ] || { { grep -vxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf; }
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/init.d/ds4'
-{ grep -vxF /etc/init.d/ds4 /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf
+[ ! -e /etc/sysupgrade.conf ] || { { grep -vxF /etc/init.d/ds4 /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf; }
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/ds4/'
-{ grep -vxF /etc/ds4/ /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf
+[ ! -e /etc/sysupgrade.conf ] || { { grep -vxF /etc/ds4/ /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf; }
 echo '@ds4 boot ds4'
 rm -f /etc/rc.d/S19ds4
 echo '@ds4 file /etc/init.d/ds4'

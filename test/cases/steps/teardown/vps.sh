@@ -2,6 +2,7 @@
 exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 unit ds4.service'
 systemctl -q disable --now ds4.service 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
 echo '@ds4 chains ipv4'
@@ -33,6 +34,14 @@ while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
 [ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip nat' /etc/ds4/before/nft || nft list table ip nat 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip nat 2>/dev/null || :
 [ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip6 filter INPUT' /etc/ds4/before/nft || nft list chain ip6 filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip6 filter INPUT 2>/dev/null || :
 [ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip6 filter' /etc/ds4/before/nft || nft list table ip6 filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip6 filter 2>/dev/null || :
+exit 0
+}
+# and then, when both hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 route 192.168.1.210/unreachable'
 ip route del unreachable 192.168.1.210 metric 4000000000 proto 204 2>/dev/null || :
 echo '@ds4 route 192.168.1.210'
@@ -42,7 +51,7 @@ ip link del wrap1 2>/dev/null || :
 echo '@ds4 address 2001:db8:1:0:203:0:113:144/128'
 ip -6 addr del 2001:db8:1:0:203:0:113:144/128 dev eth0 2>/dev/null || :
 echo '@ds4 sysctl net.ipv4.ip_forward'
-while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
+[ ! -r /etc/ds4/before/sysctl ] || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
 rm -f /etc/ds4/before/sysctl
 echo '@ds4 file /etc/systemd/system/ds4.service'
 rm -f /etc/systemd/system/ds4.service

@@ -1,0 +1,57 @@
+import chalk from "chalk";
+import { aimFor, nothing, planSite } from "../converge/plan-site.js";
+import type { Armed } from "../core/dead-man-switch.js";
+import { Ds4Error } from "../core/errors.js";
+import { describeProofs } from "../report/human.js";
+import { proveOrFail } from "../transaction/prove.js";
+import { confirm as confirmBoth } from "../transaction/transaction.js";
+import { listProofs, runCommand } from "./run.js";
+import { type CommonOptions, type Session, withHosts } from "./session.js";
+
+/** `ds4 confirm`: proves a change that was left unconfirmed, also by another laptop, and makes it last. */
+export function confirm(name: string | undefined, options: CommonOptions): Promise<0 | 1 | 2> {
+  return runCommand("confirm", name, options, (site, progress) =>
+    withHosts(site, options, progress, { expectedRuns: 4 }, async (session) => {
+      const { reading, shells } = session;
+      const armed = armedOnBoth(session, site.name);
+      if (armed === undefined) {
+        const text = `${chalk.green("✔")} nothing to do: no change waits to be confirmed`;
+        return { result: "nothing-to-do", exitCode: 0, changes: [], notes: [], text };
+      }
+      const aim = armed.command === "apply" ? aimFor(site, reading) : { target: nothing };
+      const undertaking = {
+        site,
+        ...aim,
+        before: reading,
+        plan: planSite(reading, aim.target),
+        arming: armed,
+        confirmWithin: armed.secondsLeft,
+      };
+      const proofs = await progress.task("both", "prove", () => proveOrFail(undertaking, shells, undefined));
+      const deadline = Date.now() + armed.secondsLeft * 1000;
+      await progress.task("both", "confirm", () => confirmBoth(undertaking, session, shells, deadline));
+      return {
+        result: "confirmed",
+        exitCode: 0,
+        changes: [],
+        notes: [],
+        proofs: listProofs(proofs),
+        text: [
+          `${chalk.green("✔")} 'ds4 ${armed.command}' by ${armed.by} is confirmed on both hosts`,
+          describeProofs(proofs),
+        ].join("\n"),
+      };
+    }),
+  );
+}
+
+/** The switch that is armed on both hosts by one run, or undefined where there is none. */
+function armedOnBoth({ reading }: Session, site: string): Armed | undefined {
+  const [vps, router] = [reading.vps.facts.armed, reading.router.facts.armed];
+  if (vps === undefined && router === undefined) return undefined;
+  if (vps?.run === router?.run) return vps;
+  throw new Ds4Error(
+    `a change waits to be confirmed on the ${vps === undefined ? "router" : router === undefined ? "VPS" : "VPS, and another one on the router"} alone`,
+    { hint: `'ds4 rollback ${site}' takes it back` },
+  );
+}

@@ -1,0 +1,203 @@
+import { group, quote, writeFile } from "./script.js";
+import type { HostName } from "./step.js";
+
+/**
+ * The dead-man switch of a host: a script that puts everything back, and three who run it unless the change was
+ * confirmed before: a timer on the host, the host's next boot, and ds4. It is all in files of the host's own, so it
+ * needs neither ds4 nor a connection.
+ */
+
+/** On disk, so that a power cut doesn't lose it. */
+const folder = "/etc/ds4-undo";
+const armedFile = `${folder}/armed`;
+export const undoPath = `${folder}/run`;
+/** In memory: empty after each boot. */
+export const runFolder = "/var/run/ds4";
+
+/** What the switch says of the change that it waits for. */
+export type Arming = {
+  /** Of this run: hexadecimal digits. */
+  readonly run: string;
+  readonly command: "apply" | "teardown";
+  /** Who began the change, `user@laptop`, and when by the laptop's clock. */
+  readonly by: string;
+  readonly since: string;
+};
+
+/** An armed switch as it was read. */
+export type Armed = Arming & {
+  /** Until it fires; 0 where a boot should have run it. */
+  readonly secondsLeft: number;
+};
+
+/** Whoever decides, a confirmation or an undo, does it alone; one that is killed is out of the way. */
+const decide = [`mkdir -p -m 700 ${runFolder}`, `exec 9>${runFolder}/deciding`, "flock 9"];
+
+const bootHooks: Readonly<Record<HostName, readonly string[]>> = {
+  vps: [
+    "/etc/systemd/system/multi-user.target.wants/ds4-undo.service",
+    "/etc/systemd/system/ds4-undo.service",
+  ],
+  router: ["/etc/rc.d/S99ds4-undo"],
+};
+
+const unit = `# Written by ds4.
+[Unit]
+Description=ds4: takes back a change that was not confirmed before this boot
+After=network.target systemd-networkd.service ds4.service
+
+[Service]
+Type=oneshot
+ExecStart=${undoPath}
+`;
+
+/** Takes the switch off, with everything that belongs to it. The timer goes first; it may be what runs this. */
+function takeOff(host: HostName): readonly string[] {
+  return [
+    ...(host === "vps"
+      ? ["[ ! -d /run/systemd/system ] || systemctl stop 'ds4-undo-*.timer' 2>/dev/null || :"]
+      : []),
+    `[ ! -r ${runFolder}/timer ] || kill "$(cat ${runFolder}/timer)" 2>/dev/null || :`,
+    `rm -f ${runFolder}/timer ${runFolder}/change ${bootHooks[host].join(" ")}`,
+    `rm -rf ${folder}`,
+  ];
+}
+
+/** Waits in a session of its own, then undoes; for hosts without systemd's timers. */
+function sleeper(host: HostName, seconds: number): string {
+  const wait = `rm -f ${runFolder}/change; sleep ${seconds} & trap "kill $!" TERM; wait $!; rm -f ${runFolder}/timer; [ ! -x ${undoPath} ] || exec ${undoPath}`;
+  return host === "router"
+    ? `start-stop-daemon -S -b -m -p ${runFolder}/timer -x /bin/sh -- -c ${quote(wait)}`
+    : `{ setsid sh -c ${quote(wait)} >/dev/null 2>&1 & echo $! >${runFolder}/timer; }`;
+}
+
+/**
+ * The undo of a change: `lines` lead back to the state before it, from whatever point it was cut off at. It goes on
+ * after an error, and stays where it failed, for the next boot or for `ds4 rollback`.
+ */
+function undoScript(host: HostName, arming: Arming, lines: readonly string[]): string {
+  return `#!/bin/sh
+# Written by ds4: puts this machine back to how it was before 'ds4 ${arming.command}'. It runs when nobody confirms
+# that change in time, and at the next boot; 'ds4 confirm' or 'ds4 rollback' ends the waiting.
+{
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+cd /
+umask 077
+exec </dev/null
+# Whoever began this may go away: it goes on.
+trap '' HUP PIPE INT
+${decide.join("\n")}
+# What is started here doesn't get the lock.
+{
+failed=no
+fail() { echo "$*" >&2; failed=yes; }
+if [ -e ${armedFile} ]; then
+# The change itself may still be running.
+[ ! -r ${runFolder}/change ] || { read -r p <${runFolder}/change; ! grep -qs -e 'sh.-s' "/proc/$p/cmdline" || kill "$p"; }
+for f in before packages; do
+  [ ! -e ${folder}/kept/$f ] || { mkdir -p -m 700 /etc/ds4; rm -rf /etc/ds4/$f; cp -a ${folder}/kept/$f /etc/ds4/$f; }
+done
+${lines.join("\n")}
+[ "$failed" = no ] || exit 1
+rm -f ${armedFile}
+sync
+fi
+${takeOff(host).join("\n")}
+sync
+exit 0
+} 9>&-
+}
+`;
+}
+
+/** Arms the switch: from now on the host goes back by itself after `seconds`. Changes nothing else. */
+export function armLines(
+  host: HostName,
+  arming: Arming,
+  seconds: number,
+  undo: readonly string[],
+): readonly string[] {
+  const fields = { run: arming.run, command: arming.command, by: arming.by, since: arming.since };
+  const text = Object.entries(fields).map(([name, value]) => `${name}=${value}\n`);
+  return [
+    `mkdir -p -m 700 ${runFolder} ${folder}`,
+    // Notes of what was there before ds4: an undo of a teardown needs them again.
+    `mkdir -p ${folder}/kept; for f in before packages; do [ ! -e /etc/ds4/$f ] || cp -a /etc/ds4/$f ${folder}/kept/$f; done`,
+    ...writeFile(undoPath, undoScript(host, arming, undo), "700"),
+    ...(host === "vps"
+      ? [
+          "if [ -d /run/systemd/system ]; then",
+          ...writeFile(bootHooks.vps[1] ?? "", unit, "600"),
+          `mkdir -p /etc/systemd/system/multi-user.target.wants; ln -sf ${bootHooks.vps[1]} ${bootHooks.vps[0]}`,
+          "fi",
+        ]
+      : [`ln -sf ${undoPath} ${bootHooks.router[0]}`]),
+    "read -r up _ </proc/uptime",
+    `{ printf '%s' ${quote(text.join(""))}; echo "until=$((\${up%%.*} + ${seconds}))"; echo "boot=$(cat /proc/sys/kernel/random/boot_id)"; } >${folder}/new`,
+    ...(host === "vps"
+      ? [
+          "if [ -d /run/systemd/system ]; then",
+          `systemd-run --quiet --collect --unit=ds4-undo-${arming.run} --on-active=${seconds} --timer-property=AccuracySec=100ms /bin/sh -c ${quote(`[ ! -x ${undoPath} ] || exec ${undoPath}`)}`,
+          `else ${sleeper("vps", seconds)}; fi`,
+        ]
+      : [sleeper("router", seconds)]),
+    `mv ${folder}/new ${armedFile}`,
+    "sync",
+  ];
+}
+
+/** Before the lines of a change: whoever undoes it ends it first. And a change without a switch is none. */
+export const underSwitch = [
+  `[ -e ${armedFile} ] || { echo 'the dead-man switch has fired already' >&2; exit 1; }`,
+  `echo $$ >${runFolder}/change`,
+];
+
+/** Makes the change of `run` last. Exit status 3: it is too late, the host has gone back or is about to. */
+export function confirmScript(host: HostName, run: string, last: readonly string[] = []): string {
+  return group([
+    "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+    ...decide,
+    `grep -qsx ${quote(`run=${run}`)} ${armedFile} || exit 3`,
+    // This is the moment.
+    `rm -f ${armedFile}`,
+    "sync",
+    ...takeOff(host),
+    ...last,
+    "sync",
+    "echo '@ds4 switch confirmed'",
+  ]);
+}
+
+/** Runs the undo now. It tells its progress as a change does; nothing happens where no switch is armed. */
+export function undoNow(last: readonly string[] = []): string {
+  // Not to our channel: it would end with that.
+  const log = `${runFolder}/undo.log`;
+  return group([`[ ! -x ${undoPath} ] || ${undoPath} >${log} 2>&1 || { cat ${log} >&2; exit 1; }`, ...last]);
+}
+
+/** Prints the armed switch, if there is one. */
+export const switchProbe = {
+  name: "switch",
+  script: `[ ! -r ${armedFile} ] || { cat ${armedFile}; read -r up _ </proc/uptime; echo "uptime=\${up%%.*}"; echo "booted=$(cat /proc/sys/kernel/random/boot_id)"; }`,
+};
+
+/** What `switchProbe` printed; undefined where nothing is armed. */
+export function parseSwitch(text: string): Armed | undefined {
+  const fields = new Map(
+    text.split("\n").flatMap((line): [string, string][] => {
+      const at = line.indexOf("=");
+      return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1)]];
+    }),
+  );
+  const field = (name: string) => fields.get(name) ?? "";
+  if (field("run") === "") return undefined;
+  const sameBoot = field("boot") === field("booted");
+  const left = Number(field("until")) - Number(field("uptime"));
+  return {
+    run: field("run"),
+    command: field("command") === "teardown" ? "teardown" : "apply",
+    by: field("by"),
+    since: field("since"),
+    secondsLeft: sameBoot && Number.isFinite(left) ? Math.max(0, left) : 0,
+  };
+}

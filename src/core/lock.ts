@@ -1,0 +1,65 @@
+import { runFolder } from "./dead-man-switch.js";
+import { group, type Probe, quote, required, type Section } from "./script.js";
+
+/**
+ * The lock of a host: one run of ds4 changes it at a time. It is a lease that its holder renews, so one that a dead
+ * run left behind ends by itself; the time is the host's uptime, which nobody sets, and the file is gone after a boot.
+ */
+const file = `${runFolder}/lock`;
+
+/** Long enough for a renewal to be late, short enough to wait for. */
+export const leaseSeconds = 60;
+
+/** Who holds a host. */
+export type Lease = {
+  /** Of the run: hexadecimal digits. */
+  readonly run: string;
+  /** `user@laptop`, and when it began by the laptop's clock. */
+  readonly by: string;
+  readonly since: string;
+};
+
+export type Holder = Omit<Lease, "run"> & { readonly secondsLeft: number };
+
+const write = ({ run, by, since }: Lease) =>
+  `{ printf '%s\\n' ${quote(`run=${run}`)} ${quote(`by=${by}`)} ${quote(`since=${since}`)}; echo "until=$((now + ${leaseSeconds}))"; } >${file}`;
+
+/** Takes the lock, or prints who has it. Comes first in the reading for a change. */
+export function lockProbe(lease: Lease): Probe {
+  return {
+    name: "lock",
+    script: `mkdir -p -m 700 ${runFolder}
+exec 9>${file}.guard; flock 9
+read -r now _ </proc/uptime; now=\${now%%.*}; until=0
+[ ! -r ${file} ] || until=$(sed -n 's/^until=//p' ${file})
+if [ "$until" -gt "$now" ] && ! grep -qx ${quote(`run=${lease.run}`)} ${file}; then
+  echo held; grep -e '^by=' -e '^since=' ${file}; echo "left=$((until - now))"
+else
+  ${write(lease)}
+  echo taken
+fi`,
+  };
+}
+
+/** Keeps the lock for another lease. */
+export function renewScript(lease: Lease): string {
+  return group([
+    `grep -qsx ${quote(`run=${lease.run}`)} ${file} || exit 1`,
+    "read -r now _ </proc/uptime; now=${now%%.*}",
+    write(lease),
+  ]);
+}
+
+/** Gives the lock back, if this run holds it. */
+export function releaseLine({ run }: Pick<Lease, "run">): string {
+  return `! grep -qsx ${quote(`run=${run}`)} ${file} || rm -f ${file}`;
+}
+
+/** Who holds the lock instead of us, or undefined where we have it. @throws HostError where it can't be told. */
+export function readLock(section: Section | undefined): Holder | undefined {
+  const lines = required(section, "the lock").split("\n");
+  if (lines.includes("taken")) return undefined;
+  const field = (name: string) =>
+    lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+  return { by: field("by"), since: field("since"), secondsLeft: Number(field("left")) };
+}

@@ -1,0 +1,50 @@
+import { type Probe, quote, type Section } from "../core/script.js";
+import type { Design } from "../hosts/design.js";
+import type { RouterFacts } from "../hosts/router/facts.js";
+import { contains4 } from "../inventory/addresses.js";
+import type { Site } from "../inventory/site.js";
+import { visitorIPv4 } from "./visitor.js";
+
+/**
+ * What both hosts do for others and for themselves, seen before the change and again after it: a change may not
+ * take any of it away. Each line is `name = what was seen`.
+ */
+export const vpsConnections: Probe = {
+  name: "connections",
+  script: `g=$(ip -4 route show default | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p' | head -n 1)
+a=$(ip -6 route show default | sed -n 's/.* via \\([0-9a-f:]*\\) dev \\([^ ]*\\).*/\\1%\\2/p' | head -n 1)
+command -v ping >/dev/null || exit 0
+once() { [ -z "$2" ] || { ping -n -q -c 1 -W 2 "$2" || ping -n -q -c 3 -i 0.3 -W 2 "$2"; } >/dev/null 2>&1 && [ -n "$2" ] && echo "$1 $2 = answers"; }
+once "IPv4 gateway" "$g" &
+once "IPv6 gateway" "$a" &
+wait`,
+};
+
+/** The router's own way by its provider's IPv4, and the routes of a LAN host that isn't the server. */
+export function routerConnections(site: Site, facts: RouterFacts, design: Pick<Design, "publicIPv4">): Probe {
+  const lan = facts.interfaces.find((entry) =>
+    entry.ipv4.some((own) => contains4(`${own.address}/${own.mask}`, site.server)),
+  );
+  const last = Number(site.server.split(".")[3]);
+  const other = [...site.server.split(".").slice(0, 3), last > 1 ? last - 1 : last + 1].join(".");
+  return {
+    name: "connections",
+    script: `once() { ping -q -c 1 -W 3 "$1" || ping -q -c 3 -W 2 "$1"; }
+[ -z "$(ip -4 route show default)" ] || { once ${quote(design.publicIPv4)} >/dev/null 2>&1 && echo ${quote(`${design.publicIPv4} by the provider's IPv4 = answers`)}; } &
+echo "main routes = $(ip -4 route show table main | sort | tr '\\n' ';')"
+echo ${quote(`way out of ${other}`)} "= $(ip route get ${visitorIPv4} from ${other} iif ${quote(lan?.device ?? "br-lan")} 2>&1 | head -n 1)"
+wait`,
+  };
+}
+
+/** What was seen, by name. */
+export type Connections = ReadonlyMap<string, string>;
+
+export function readConnections(section: Section | undefined): Connections {
+  return new Map(
+    (section?.stdout ?? "").split("\n").flatMap((line): [string, string][] => {
+      const at = line.indexOf(" = ");
+      return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 3).trim()]];
+    }),
+  );
+}

@@ -1,0 +1,128 @@
+import { type Probe, quote, required, type Section } from "../core/script.js";
+import type { Design } from "../hosts/design.js";
+import type { Site } from "../inventory/site.js";
+
+/**
+ * The address from which the visitor comes: of the range for benchmarks (RFC 2544), which no real visitor has. Its
+ * packets don't leave the VPS but through the tunnel, and the answers to it don't either.
+ */
+export const visitorIPv4 = "198.18.0.1";
+
+/** Priority of the visitor's filter on the uplink. */
+const preference = 4204;
+
+/** TCP ports that a home server is likely to have, or to refuse: either is an answer. */
+const ports = [443, 80, 22];
+
+/** What the visitor on the VPS saw, and what the VPS's rules counted meanwhile. */
+export type VisitorSeen = {
+  /** Why there could be no visitor; empty where there was one. */
+  readonly missing: string;
+  /** Whether a small packet, and one of the tunnel's size that must not be cut, were answered. */
+  readonly small: boolean;
+  readonly full: boolean;
+  /** Ports that answered, with `open` or `refused`. */
+  readonly tcp: readonly { readonly port: number; readonly answer: string }[];
+  /** Whether the router's end answers a ping that doesn't go through the tunnel. */
+  readonly underlay: boolean;
+  /** Packets that the rules saw: to the server, from the server, and outer ones from the router. */
+  readonly toServer: number;
+  readonly fromServer: number;
+  readonly outer: number;
+};
+
+/**
+ * A visitor on the VPS itself, for where nothing outside can be asked to send: a network namespace whose packets
+ * are put in front of the uplink as if they had just arrived there, and whose answers are taken off the uplink
+ * behind everything else (tc-mirred(8)). What it proves is the whole way but the provider's own network.
+ */
+export function visitorProbe(design: Design): Probe {
+  const up = quote(design.uplink);
+  const target = quote(design.uplinkIPv4);
+  const inside = "ip netns exec ds4-visitor";
+  const ping = (size: string) =>
+    `${inside} ping -n -q -c 1 -W 2 ${size} ${target} >/dev/null 2>&1 || ${inside} ping -n -q -c 4 -i 0.3 -W 2 ${size} ${target} >/dev/null 2>&1`;
+  const asked = ports.filter((port) => !design.keepPorts.includes(port));
+  return {
+    name: "visitor",
+    script: `
+missing() { echo "missing $*"; exit 0; }
+for c in tc ping timeout bash; do command -v $c >/dev/null || missing "there is no '$c' on the VPS"; done
+made=no
+clean() {
+  tc filter del dev ${up} egress pref ${preference} 2>/dev/null
+  [ $made = no ] || tc qdisc del dev ${up} clsact
+  ip neigh del ${visitorIPv4} dev ${up} 2>/dev/null
+  ip link del ds4v0 2>/dev/null
+  ip netns del ds4-visitor 2>/dev/null
+}
+clean
+trap clean EXIT
+gateway=$(ip -4 route show default dev ${up} | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p' | head -n 1)
+# An answer leaves towards the gateway, so it has the gateway's hardware address, which the visitor takes as its own.
+if [ -z "$gateway" ]; then mac=02:00:00:00:00:01; ip neigh replace ${visitorIPv4} lladdr $mac dev ${up} nud permanent
+else
+  hardware() { ip -4 neigh show "$gateway" dev ${up} | sed -n 's/.*lladdr \\([0-9a-f:]*\\).*/\\1/p'; }
+  mac=$(hardware); [ -n "$mac" ] || { ping -n -q -c 1 -W 2 "$gateway" >/dev/null 2>&1; mac=$(hardware); }
+  [ -n "$mac" ] || missing "the IPv4 gateway $gateway doesn't answer"
+fi
+said=$({
+  ip netns add ds4-visitor &&
+  ip link add ds4v0 type veth peer name ds4v1 address "$mac" netns ds4-visitor &&
+  ip link set ds4v0 up &&
+  ip -n ds4-visitor addr add ${visitorIPv4}/32 dev ds4v1 &&
+  ip -n ds4-visitor link set ds4v1 up &&
+  ip -n ds4-visitor route add ${target}/32 dev ds4v1 &&
+  ip -n ds4-visitor neigh replace ${target} lladdr "$(cat /sys/class/net/ds4v0/address)" dev ds4v1 &&
+  tc qdisc add dev ds4v0 ingress &&
+  tc filter add dev ds4v0 parent ffff: protocol ip u32 match u32 0 0 action mirred ingress redirect dev ${up}
+} 2>&1) || missing "$said"
+tc qdisc add dev ${up} clsact 2>/dev/null && made=yes
+said=$(tc filter add dev ${up} egress pref ${preference} protocol ip u32 match ip dst ${visitorIPv4}/32 action mirred egress redirect dev ds4v0 2>&1) || missing "$said"
+count() { echo "counters $1"; iptables-save -c -t filter; ip6tables-save -c -t filter; }
+count before
+{ ${ping("-s 16")} && echo "answered small"; } &
+{ ${ping(`-M do -s ${design.mtu - 28}`)} && echo "answered full"; } &
+{ ping -6 -n -q -c 2 -i 0.3 -W 2 ${quote(design.remote)} >/dev/null 2>&1 && echo "answered underlay"; } &
+for p in ${asked.join(" ")}; do {
+  said=$(${inside} timeout 4 bash -c "exec 3<>/dev/tcp/"${target}"/$p" 2>&1) && said=open
+  case $said in open) echo "tcp $p open" ;; *refused*) echo "tcp $p refused" ;; esac
+} & done
+wait
+count after
+true`,
+  };
+}
+
+/** Makes sense of what the visitor printed. @throws HostError where the part can't be read. */
+export function readVisitor(section: Section | undefined, site: Site, design: Design): VisitorSeen {
+  const text = required(section, "the visitor on the VPS");
+  const lines = text.split("\n");
+  const [, before = "", after = ""] = text.split(/^counters \w+$/m);
+  const counted = (pattern: string) => packets(after, pattern) - packets(before, pattern);
+  return {
+    missing:
+      lines
+        .find((line) => line.startsWith("missing "))
+        ?.slice("missing ".length)
+        .trim() ?? "",
+    small: lines.includes("answered small"),
+    full: lines.includes("answered full"),
+    underlay: lines.includes("answered underlay"),
+    tcp: lines.flatMap((line) => {
+      const [, port, answer = ""] = /^tcp (\d+) (\w+)$/.exec(line) ?? [];
+      return port === undefined ? [] : [{ port: Number(port), answer }];
+    }),
+    toServer: counted(`-d ${site.server}/32 -i ${design.uplink} -o ${site.tunnel.name}`),
+    fromServer: counted(`-s ${site.server}/32 -i ${site.tunnel.name} -o ${design.uplink}`),
+    outer: counted(`-s ${design.remote}/128 -d ${design.local}/128`),
+  };
+}
+
+/** The packets that a rule of ds4's counted. */
+function packets(saved: string, pattern: string): number {
+  return saved
+    .split("\n")
+    .filter((line) => line.includes(` -A DS4-`) && line.includes(` ${pattern} `) && line.endsWith("ACCEPT"))
+    .reduce((sum, line) => sum + Number(/^\[(\d+):/.exec(line)?.[1] ?? 0), 0);
+}

@@ -1,0 +1,53 @@
+import { strict, undoLines } from "../converge/plan-site.js";
+import type { Shells } from "../converge/read.js";
+import { armLines } from "../core/dead-man-switch.js";
+import { group } from "../core/script.js";
+import type { HostName } from "../core/step.js";
+import {
+  type Connections,
+  readConnections,
+  routerConnections,
+  vpsConnections,
+} from "../proof/connections.js";
+import { removeWitness, witnessLines } from "../proof/witness.js";
+import { describe, Setback } from "./failure.js";
+import type { Undertaking } from "./undertaking.js";
+
+/** What worked on each host before the change. */
+export type Before = Readonly<Record<HostName, Connections>>;
+
+/** The probes of what works on both hosts for others and for themselves. */
+export function connectionProbes({ site, design, before }: Pick<Undertaking, "site" | "design" | "before">) {
+  const publicIPv4 = design?.publicIPv4 ?? before.vps.facts.uplink?.address ?? "";
+  return { vps: vpsConnections, router: routerConnections(site, before.router.facts, { publicIPv4 }) };
+}
+
+/** Arms both switches at once, and looks at what works so far. Nothing else is changed. @throws Setback */
+export async function arm(undertaking: Undertaking, shells: Shells): Promise<Before> {
+  const { site, design, before, target, arming, confirmWithin } = undertaking;
+  const probes = connectionProbes(undertaking);
+  const one = async (host: HostName) => {
+    const own = host === "router" ? [removeWitness] : [];
+    const undo = [...own, ...undoLines(host, before, target)];
+    const script = group([
+      ...strict,
+      ...armLines(host, arming, confirmWithin, undo),
+      ...(host === "router" && design !== undefined ? witnessLines(site, design) : []),
+      "(",
+      probes[host].script,
+      ")",
+    ]);
+    try {
+      const result = await shells[host].run(script, { timeoutMs: confirmWithin * 1000 });
+      if (result.code === 0) return readConnections(result);
+      return `the ${host}'s dead-man switch could not be armed: ${result.stderr.trim() || `exit status ${result.code}`}`;
+    } catch (error) {
+      return `the ${host}'s dead-man switch could not be armed: ${describe(error)}`;
+    }
+  };
+  const [vps, router] = await Promise.all([one("vps"), one("router")]);
+  if (typeof vps === "string" || typeof router === "string") {
+    throw new Setback([vps, router].filter((result) => typeof result === "string"));
+  }
+  return { vps, router };
+}

@@ -1,0 +1,78 @@
+import { countChanges, namesOf, planSite } from "../converge/plan-site.js";
+import { read, readHosts, type Shells } from "../converge/read.js";
+import { readConnections } from "../proof/connections.js";
+import { judgeConnections, judgePath, type Proof } from "../proof/judge.js";
+import { readVisitor, visitorProbe } from "../proof/visitor.js";
+import { readWitness, witnessProbe } from "../proof/witness.js";
+import { type Before, connectionProbes } from "./arm.js";
+import { Setback } from "./failure.js";
+import type { Undertaking } from "./undertaking.js";
+
+/**
+ * Shows what the change has come to, over connections that were opened after it: both hosts read again, packets on
+ * the new way, and everything that worked before. Two scripts on the router, one on the VPS.
+ * @throws HostError, ConnectError where something can't be seen at all.
+ */
+export async function prove(
+  undertaking: Undertaking,
+  shells: Shells,
+  before: Before | undefined,
+): Promise<readonly Proof[]> {
+  const { site, design, target } = undertaking;
+  const probes = connectionProbes(undertaking);
+  const reading = await readHosts(site, shells, {
+    vps: [...(design === undefined ? [] : [visitorProbe(design)]), probes.vps],
+  });
+  // Now that the visitor has been there.
+  const router = await read(shells.router, [...(design === undefined ? [] : [witnessProbe]), probes.router]);
+  const left = planSite(reading, target);
+  const path =
+    design === undefined
+      ? []
+      : judgePath(site, design, {
+          visitor: readVisitor(reading.vps.sections.get("visitor"), site, design),
+          witness: readWitness(router.get(witnessProbe.name)),
+          vendor: reading.vps.facts.vendor,
+        });
+  // Without a ping that is answered at home, the router's own ping of the public IPv4 says nothing.
+  const silent = design !== undefined && !path.some(({ seen }) => seen.includes("ping"));
+  return [
+    {
+      name: "read back",
+      proved: countChanges(left) === 0,
+      seen:
+        countChanges(left) === 0
+          ? "over new SSH connections, nothing is left to do on either host"
+          : `still not as wanted: ${namesOf(left)}`,
+    },
+    ...path,
+    judgeConnections(
+      "VPS",
+      before?.vps ?? new Map(),
+      readConnections(reading.vps.sections.get("connections")),
+    ),
+    judgeConnections(
+      "router",
+      before?.router ?? new Map(),
+      readConnections(router.get("connections")),
+      (name) => silent && name.includes("provider's IPv4"),
+    ),
+  ];
+}
+
+/** The same, and every proof has to be one. @throws Setback with those that are none */
+export async function proveOrFail(
+  undertaking: Undertaking,
+  shells: Shells,
+  before: Before | undefined,
+): Promise<readonly Proof[]> {
+  const proofs = await prove(undertaking, shells, before);
+  const failed = proofs.filter(({ proved }) => proved === false);
+  if (failed.length > 0) {
+    throw new Setback(
+      failed.map(({ name, seen }) => `not proved: ${name}: ${seen}`),
+      proofs,
+    );
+  }
+  return proofs;
+}

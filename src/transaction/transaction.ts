@@ -1,0 +1,119 @@
+import { planSite, stagesOfSite } from "../converge/plan-site.js";
+import { type Reading, readHosts, type Shells } from "../converge/read.js";
+import { confirmScript } from "../core/dead-man-switch.js";
+import { ConnectError } from "../core/errors.js";
+import { releaseLine } from "../core/lock.js";
+import type { Shell } from "../core/shell.js";
+import type { HostName } from "../core/step.js";
+import type { Proof } from "../proof/judge.js";
+import { removeWitness } from "../proof/witness.js";
+import { arm } from "./arm.js";
+import { Setback } from "./failure.js";
+import { goBack } from "./go-back.js";
+import { proveOrFail } from "./prove.js";
+import { runPlan } from "./run-plan.js";
+import type { Connections, Listener, Undertaking } from "./undertaking.js";
+
+const hosts = ["vps", "router"] as const;
+
+/**
+ * Changes both hosts, or neither: arms a switch on each that undoes everything, makes the changes, proves them over
+ * new connections, and confirms. Whatever fails on the way takes both back. Resolves to the proofs.
+ * @throws ChangeError with what failed, where, and which state the hosts are in now.
+ */
+export async function transact(
+  undertaking: Undertaking,
+  connections: Connections,
+  listener: Listener,
+): Promise<readonly Proof[]> {
+  const opened: Shells[] = [connections.shells];
+  const stopped = new Promise<never>((_, reject) => {
+    const stop = () => reject(new Setback(["you stopped it"]));
+    if (listener.stop.aborted) stop();
+    listener.stop.addEventListener("abort", stop, { once: true });
+  });
+  stopped.catch(() => {});
+  /** What the user may break off at any moment: the undo ends what is still running. */
+  const phase = <T>(name: Parameters<Listener["phase"]>[0], work: () => Promise<T>): Promise<T> =>
+    listener.phase(name, () => {
+      const done = work();
+      done.catch(() => {});
+      return Promise.race([done, stopped]);
+    });
+  const deadline = Date.now() + undertaking.confirmWithin * 1000;
+  try {
+    const before = await phase("arm", () => arm(undertaking, connections.shells));
+    listener.armed(deadline);
+    await phase("change", () => change(undertaking, connections.shells, deadline, listener));
+    const { proofs, shells } = await phase("prove", async () => {
+      const fresh = await connections.reconnect(3);
+      opened.unshift(fresh);
+      return { proofs: await proveOrFail(undertaking, fresh, before), shells: fresh };
+    });
+    if (listener.stop.aborted) await stopped;
+    await listener.phase("confirm", () => confirm(undertaking, connections, shells, deadline));
+    return proofs;
+  } catch (error) {
+    throw await listener.phase("undo", () => goBack(undertaking, connections, opened, deadline, error));
+  }
+}
+
+/** Runs the plan's stages, each on both hosts at once. @throws Setback */
+async function change(
+  { plan }: Undertaking,
+  shells: Shells,
+  deadline: number,
+  listener: Listener,
+): Promise<void> {
+  for (const stage of stagesOfSite(plan)) {
+    if (listener.stop.aborted) return;
+    const failures = await Promise.all(
+      hosts.map((host) => runPlan(shells[host], stage[host], listener, deadline)),
+    );
+    const reasons = failures.flatMap((failure) => failure ?? []);
+    if (reasons.length > 0) throw new Setback(reasons);
+  }
+}
+
+/**
+ * Confirms on both hosts at once: the two are sent before either has answered. Where the answer gets lost, the host
+ * is asked again until its switch must have fired. @throws Setback where one has gone back, or can't be asked.
+ */
+export async function confirm(
+  undertaking: Undertaking,
+  connections: Connections,
+  shells: Shells,
+  deadline: number,
+): Promise<void> {
+  const { arming } = undertaking;
+  const one = async (host: HostName): Promise<string | undefined> => {
+    let shell: Shell | undefined = shells[host];
+    for (;;) {
+      try {
+        shell ??= await connections.reopen(host);
+        if (await confirmed(undertaking, host, shell)) return undefined;
+        return `the ${host} went back before this was confirmed (after ${undertaking.confirmWithin} s; --confirm-within gives more time)`;
+      } catch (error) {
+        if (!(error instanceof ConnectError)) throw error;
+        if (Date.now() > deadline) return `the ${host} can't be told to keep the change: ${error.message}`;
+        shell = undefined;
+      }
+    }
+  };
+  const failures = (await Promise.all(hosts.map(one))).flatMap((failure) => failure ?? []);
+  if (failures.length > 0) throw new Setback(failures);
+
+  async function confirmed({ site, target }: Undertaking, host: HostName, shell: Shell): Promise<boolean> {
+    const { code } = await shell.run(
+      confirmScript(host, arming.run, [...(host === "router" ? [removeWitness] : []), releaseLine(arming)]),
+      {
+        timeoutMs: 30_000,
+      },
+    );
+    if (code === 0) return true;
+    if (shell === shells[host]) return false;
+    // Asked again: the first one may have got through.
+    const reading: Reading = await readHosts(site, { ...shells, [host]: shell });
+    return reading[host].facts.armed === undefined && planSite(reading, target)[host].changes.length === 0;
+  }
+}
