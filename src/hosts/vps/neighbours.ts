@@ -45,7 +45,7 @@ export const neighbourProbes: readonly Probe[] = [
 command -v firewall-cmd >/dev/null || exit 0
 echo firewalld
 systemctl -q is-active firewalld && [ ! -e /etc/firewalld/policies/ds4-in.xml ] || exit 0
-said() { for w in --list-all-zones --list-all-policies "--direct --get-all-chains" "--direct --get-all-rules"; do firewall-cmd $1 $w; done | sed -e '/^  interfaces:/d' -e 's/ (.*active.*)$//' -e '/^$/d'; }
+said() { { firewall-cmd $1 --list-all-zones && firewall-cmd $1 --direct --get-all-rules; } | sed -e '/^  interfaces:/d' -e 's/ (.*active.*)$//' -e '/^$/d'; }
 [ "$(said)" = "$(said --permanent)" ] || echo unsaved`,
   },
 ];
