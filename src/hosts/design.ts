@@ -2,8 +2,10 @@ import { HostError } from "../core/errors.js";
 import { contains4, whyNotGlobal6, whyNotPublic4 } from "../inventory/addresses.js";
 import type { Site } from "../inventory/site.js";
 import { deriveEndpoint } from "./endpoint.js";
+import { earlierRules } from "./router/earlier-rules.js";
 import type { RouterFacts, RouterInterface } from "./router/facts.js";
 import type { HostLink, VpsFacts } from "./vps/facts.js";
+import { neighbourNotes } from "./vps/neighbour-notes.js";
 
 /** What a site comes to on its two hosts: every value that the inventory leaves to be found. */
 export type Design = {
@@ -79,6 +81,13 @@ export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Desi
   ].sort((a, b) => a - b);
   if (keepPorts.length > 0) {
     notes.push(`TCP port ${keepPorts.join(", ")} of ${publicIPv4} stays with the VPS, for SSH`);
+  }
+  notes.push(...neighbourNotes(vps.neighbours, { publicIPv4, uplinkIPv4, keepPorts }));
+  const marking = earlierRules(router, site.server).filter(({ always }) => !always);
+  if (marking.length > 0) {
+    notes.push(
+      `rules by mark come before ds4's on the router (${marking.map(({ text }) => text).join("; ")}): what carries their mark of the server's connections goes where they say`,
+    );
   }
   const persist = site.vps.persist ?? "systemd";
   if (persist === "ifupdown" && !vps.ifupdown.readsFolder) {

@@ -9,12 +9,13 @@ import type { RouterStep } from "./router/step.js";
 import { tunnel as routerTunnel } from "./router/tunnel.js";
 import { uci } from "./router/uci.js";
 import type { VpsStep } from "./vps/boot.js";
+import { firewalld } from "./vps/firewalld.js";
 import { packages } from "./vps/packages.js";
 import { bootSteps, persistence } from "./vps/persistence.js";
 import { unit } from "./vps/unit.js";
 
 /** In the order to make things; they are taken away the other way round. */
-export const vpsSteps: readonly VpsStep[] = [packages, persistence, ...bootSteps, unit];
+export const vpsSteps: readonly VpsStep[] = [packages, persistence, firewalld, ...bootSteps, unit];
 
 /** In the order to make things; they are taken away the other way round. */
 export const routerSteps: readonly RouterStep[] = [

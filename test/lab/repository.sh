@@ -1,20 +1,23 @@
 #!/bin/sh
 # repository.sh TREE PACKAGE...: makes /var/lib/lab-repo in the tree, a package
-# source of files on its own disk. Called by mmdebstrap, which still has the
-# downloaded packages in the tree; those not downloaded are fetched.
+# source of files on its own disk. Called by mmdebstrap while apt still knows
+# where packages are. It holds each package, and whatever apt would install with
+# it on this tree; each is asked for alone, because some exclude each other.
 set -eu
 tree=$1
 shift
 repo=$tree/var/lib/lab-repo
-archives=$tree/var/cache/apt/archives
-mkdir -p "$repo"
+mkdir -p "$repo/partial"
 for name in "$@"; do
-	found=$(find "$archives" -name "${name}_*.deb")
-	if [ -z "$found" ]; then
-		(cd "$repo" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq download "$name")
-	else
-		cp "$found" "$repo"
-	fi
+	APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq -y --no-install-recommends --reinstall --download-only \
+		-o Dir::Cache::Archives="$repo" install "$name"
+done
+rm -rf "$repo/partial" "$repo/lock"
+# Unpacking what is compressed takes an emulated processor half of the time that an installation does.
+find "$repo" -name '*.deb' -size +1M | while read -r deb; do
+	dpkg-deb -R "$deb" "$repo/unpacked"
+	dpkg-deb --root-owner-group -Znone -b "$repo/unpacked" "$deb" >/dev/null
+	rm -rf "$repo/unpacked"
 done
 for deb in "$repo"/*.deb; do
 	chmod 0644 "$deb"

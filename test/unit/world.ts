@@ -61,6 +61,12 @@ export const vps: VpsFacts = {
   ownPackages: [],
   freeKib: 100_000,
   path: { answered: [1500, 1492, 1280], silent: [] },
+  neighbours: {
+    services: [{ protocol: "tcp", address: "any", port: 22, program: "sshd" }],
+    barriers: [],
+    firewalld: { installed: false, unsaved: false },
+    flushes: false,
+  },
 };
 
 export const routerInterface = (name: string, more: Partial<RouterInterface> = {}): RouterInterface => ({

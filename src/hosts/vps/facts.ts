@@ -5,6 +5,7 @@ import { readJson } from "../../core/json.js";
 import { type Owned, parseOwned } from "../../core/owned.js";
 import { type Probe, required, type Section } from "../../core/script.js";
 import { canonicalIPv4, canonicalIPv6 } from "../../inventory/addresses.js";
+import { type Neighbours, neighbourProbes, parseNeighbours } from "./neighbours.js";
 
 /** An address as `ip -j addr` shows it. */
 export type HostAddress = {
@@ -59,6 +60,7 @@ export type VpsFacts = {
   readonly freeKib: number;
   /** The largest outer packet, in bytes, that was answered from the far end of a tunnel that is there. */
   readonly path: PathProbe | undefined;
+  readonly neighbours: Neighbours;
 };
 
 export type PathProbe = { readonly answered: readonly number[]; readonly silent: readonly number[] };
@@ -97,6 +99,7 @@ true`,
     script: `for f in /run/systemd/netif/links/*; do [ -r "$f" ] || continue
 n=$(sed -n 's/^NETWORK_FILE=//p' "$f"); [ -z "$n" ] || echo "\${f##*/} $n"; done`,
   },
+  ...neighbourProbes,
 ];
 
 const addressSchema = z.array(
@@ -206,6 +209,7 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
     ownPackages: all("package").filter((name) => name !== ""),
     freeKib: one("readonly") === "yes" ? 0 : Number(one("free")),
     path,
+    neighbours: parseNeighbours(sections),
   };
 }
 

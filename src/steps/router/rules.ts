@@ -1,5 +1,6 @@
 import { quote, required } from "../../core/script.js";
 import type { State } from "../../core/state.js";
+import { earlierRules } from "../../hosts/router/earlier-rules.js";
 import { type RouterStep, rulePriorities } from "./step.js";
 
 /**
@@ -14,7 +15,11 @@ export const rules: RouterStep = {
       [String(rulePriorities.main), { rule: `from ${site.server} lookup main suppress_prefixlength 0` }],
       [String(rulePriorities.table), { rule: `from ${site.server} lookup ${site.tunnel.table}` }],
     ]),
-  probe: () => "ip rule",
+  // And which of their tables have a default route.
+  probe: () => `ip rule || exit
+for t in $(ip rule | sed -n 's/.* lookup \\([^ ]*\\).*/\\1/p' | sort -u); do
+  ! ip route show table "$t" 2>/dev/null | grep -q '^default' || echo "default $t"
+done`,
   parse: (section, facts) => {
     const items = new Map<string, State>();
     if (!facts.marked) return items;
@@ -38,8 +43,15 @@ export const rules: RouterStep = {
     ]);
   },
   conflicts: ({ site, router }) => {
-    if (router.marked) return [];
-    return readRules(router.rules)
+    const earlier = earlierRules(router, site.server)
+      .filter(({ always }) => always)
+      .map(({ text }) => ({
+        host: "router" as const,
+        message: `the routing rule '${text}' on the router comes before ds4's and sends what ${site.server} sends elsewhere`,
+        hint: `give it a priority above ${rulePriorities.table}, or a source that leaves ${site.server} out`,
+      }));
+    if (router.marked) return earlier;
+    const taken = readRules(router.rules)
       .filter(([priority, rule]) => isOurs(priority) || rule.endsWith(`lookup ${site.tunnel.table}`))
       .map(([priority, rule]) => ({
         host: "router" as const,
@@ -48,6 +60,7 @@ export const rules: RouterStep = {
           ? `ds4 needs the priorities ${rulePriorities.main} and ${rulePriorities.table}: give that rule another one`
           : "choose another table for ds4 with 'tunnel: { table: … }'",
       }));
+    return [...earlier, ...taken];
   },
 };
 

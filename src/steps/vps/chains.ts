@@ -4,7 +4,9 @@ import type { State } from "../../core/state.js";
 import { wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
 import { bogons } from "../bogons.js";
+import { barrierConflicts } from "./barriers.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
+import { type Place, placeOf } from "./places.js";
 
 /** Own chains: address family, table, built-in chain that jumps there. Filters stand before `nat` turns traffic over. */
 const places = {
@@ -100,13 +102,17 @@ export const chains: BootStep = {
   // Not `iptables -S`, which loads the modules of the tables that it is asked for.
   probe: () => `command -v iptables-save >/dev/null || exit 0
 ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" || exit\n")}`,
-  parse: (section, facts) => {
+  parse: (section, facts, site) => {
     if (section.code !== 0) throw new HostError(`iptables-save failed: ${section.stdout.trim()}`);
     if (!facts.marked) return new Map();
+    const about = {
+      devices: [facts.owned?.tunnel ?? site.tunnel.name, site.vps.uplink ?? facts.uplink?.name ?? ""],
+      server: facts.owned?.server ?? site.server,
+    };
     const items = new Map<string, State>();
     for (const part of section.stdout.split(/^@ /m).slice(1)) {
       const family = families.find((candidate) => part.startsWith(candidate));
-      const fields = family === undefined ? [] : readTables(family, part);
+      const fields = family === undefined ? [] : readTables(family, part, about);
       if (family !== undefined && fields.length > 0) items.set(family, Object.fromEntries(fields));
     }
     return items;
@@ -154,9 +160,10 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
       ),
       ...forget(left),
       ...removed.flatMap(removeOwnTables),
+      ...(removed.length > 0 ? [forgetSaved] : []),
     ];
   },
-  conflicts: () => [],
+  conflicts: barrierConflicts,
 };
 
 /** The inverse of `placeOf`. */
@@ -177,7 +184,11 @@ function servers(state: State): readonly string[] {
 }
 
 /** What `iptables-save` says of ds4's chains. */
-function readTables(family: Family, text: string): [string, string | readonly string[]][] {
+function readTables(
+  family: Family,
+  text: string,
+  about: Pick<Place, "devices" | "server">,
+): [string, string | readonly string[]][] {
   return text.split(/^\*/m).flatMap((part) => {
     const [table = "", ...rest] = part.split("\n");
     // Debian 11 and 12 print protocol 4 by its name; comments are quoted only where they need it.
@@ -186,7 +197,10 @@ function readTables(family: Family, text: string): [string, string | readonly st
       .filter((hook) => lines.some((line) => line.startsWith(`:${own(hook)} `)))
       .flatMap((hook): [string, string | readonly string[]][] => [
         [chainField(table, hook), rulesOf(lines, own(hook))],
-        [jumpField(table, hook), placeOf(hook, rulesOf(lines, hook))],
+        [
+          jumpField(table, hook),
+          placeOf({ hook, chain: own(hook), ...about }, (chain) => rulesOf(lines, chain)),
+        ],
       ]);
   });
 }
@@ -194,13 +208,6 @@ function readTables(family: Family, text: string): [string, string | readonly st
 function rulesOf(lines: readonly string[], chain: string): readonly string[] {
   const prefix = `-A ${chain} `;
   return lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length));
-}
-
-/** Where the jump is. One with a condition doesn't count. */
-function placeOf(hook: string, rules: readonly string[]): string {
-  const places = rules.flatMap((rule, at) => (rule === `-j ${own(hook)}` ? [at + 1] : []));
-  if (places.length === 0) return "missing";
-  return places.join() === "1" ? "first" : `at ${places.join(" and ")}`;
 }
 
 const before = "/etc/ds4/before/nft";
@@ -233,6 +240,10 @@ function removeOwnTables(family: Family): readonly string[] {
     drop(`table ${nftFamily} ${table}`),
   ]);
 }
+
+/** What `netfilter-persistent save` wrote down while ds4 was there would come back with the next boot. */
+const forgetSaved =
+  "for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\\(:\\|-A \\([A-Z]* -j \\)\\{0,1\\}\\)DS4-/d' $f; done";
 
 /** Lines of `nft list` that are no rule, and no policy of somebody's. */
 const nothing = "^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$";

@@ -7,6 +7,7 @@ import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
 import { address } from "./address.js";
 import { type BootStep, bootScript, bootScriptPath, type VpsStep } from "./boot.js";
 import { chains } from "./chains.js";
+import { flusherFiles, flusherPatterns } from "./flushers.js";
 import { lastMetric, protocol, routes } from "./routes.js";
 import { sysctl } from "./sysctl.js";
 import { tunnel } from "./tunnel.js";
@@ -106,6 +107,7 @@ function files(world: World): readonly (readonly [string, State])[] {
     ...(design.persist === "systemd"
       ? [["/etc/systemd/system/ds4.service", fileState(unitFile, "644")] as const]
       : [["/etc/network/interfaces.d/ds4", fileState(stanza(site.tunnel.name))] as const]),
+    ...(vps.systemd ? flusherFiles() : []),
     ...(ifupdown ? [["/etc/network/if-up.d/ds4", fileState(ifupHook(design.uplink6), "700")] as const] : []),
     ...(name === undefined
       ? []
@@ -153,6 +155,7 @@ export const persistence: VpsStep = {
       "/etc/network/if-up.d/ds4",
       "/etc/systemd/network/00-ds4.network",
       "/etc/systemd/network/*.network.d/ds4.conf",
+      ...flusherPatterns,
     ]),
   parse: parseFiles,
   render: (changes, context) => {
@@ -164,7 +167,7 @@ export const persistence: VpsStep = {
       // Now, and not at the end: what comes next would be taken away again.
       ...(touched("/systemd/network/") ? networkdReload : []),
       ...changes.flatMap(({ id, to }) =>
-        !to && id.includes(".network.d/")
+        !to && /\.(network|service)\.d\//.test(id)
           ? [`rmdir ${id.slice(0, id.lastIndexOf("/"))} 2>/dev/null || :`]
           : [],
       ),

@@ -6,6 +6,9 @@ const key = "net.ipv4.ip_forward";
 const before = "/etc/ds4/before/sysctl";
 const root = "/proc/sys/net/ipv4";
 
+/** Whether somebody else has come to need forwarding: who shares an address here masquerades. ds4's rules are gone by then. */
+const needed = "{ iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qi masquerade";
+
 /**
  * Forwarding of IPv4, and of IPv4 alone: with IPv6 forwarding on, the kernel would drop the default route that it
  * learned from router advertisements. The sysctl is shared with others, so what it was is kept on the host.
@@ -35,7 +38,7 @@ export const sysctl: BootStep = {
       sysctl,
       changes,
       () => [
-        `[ ! -r ${before} ] || while IFS=: read -r f v; do [ ! -w "${root}/$f" ] || [ "$(cat "${root}/$f")" = "$v" ] || echo "$v" >"${root}/$f"; done <${before}`,
+        `[ ! -r ${before} ] || ${needed} || while IFS=: read -r f v; do [ ! -w "${root}/$f" ] || [ "$(cat "${root}/$f")" = "$v" ] || echo "$v" >"${root}/$f"; done <${before}`,
         `rm -f ${before}`,
       ],
       context,

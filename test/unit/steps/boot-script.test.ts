@@ -76,6 +76,7 @@ for (const shell of shells) {
     const run = (lines: readonly string[]) => {
       const text = group(["set -eu", ...lines])
         .replaceAll("/proc/sys/net/ipv4", proc)
+        .replaceAll("iptables-save -t nat; nft -t list ruleset", `cat ${join(top, "rules")}`)
         .replaceAll("/etc/ds4", join(top, "etc"))
         .replaceAll(bootScriptPath.replace("/etc/ds4", join(top, "etc")), ":");
       expect(runScript(shell, text)).toMatchObject({ stderr: "", code: 0 });
@@ -118,6 +119,17 @@ for (const shell of shells) {
       expect(get("conf/all/accept_redirects")).toBe("1");
       expect(() => readFileSync(kept)).toThrow("ENOENT");
       expect(probe()).toEqual(new Map());
+    });
+
+    it("stays on where somebody has come to share an address here", () => {
+      set("ip_forward", "0");
+      run(render(undefined, { value: "1" }));
+      set("ip_forward", "1");
+      writeFileSync(join(top, "rules"), "-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\n");
+      run(render({ value: "1" }, undefined));
+      rmSync(join(top, "rules"));
+      expect(get("ip_forward")).toBe("1");
+      expect(() => readFileSync(kept)).toThrow("ENOENT");
     });
   });
 }

@@ -221,7 +221,18 @@ describe("the packages of a VPS", () => {
 });
 
 describe("the files of a VPS", () => {
-  const paths = (more: Parameters<typeof world>[0]) => [...persistence.desired(world(more)).keys()].sort();
+  const dropIn = /^\/etc\/systemd\/system\/.*\.service\.d\/ds4\.conf$/;
+  const all = (more: Parameters<typeof world>[0]) => [...persistence.desired(world(more)).keys()].sort();
+  const paths = (more: Parameters<typeof world>[0]) => all(more).filter((path) => !dropIn.test(path));
+
+  it("bring its rules back after services that take away everybody's, where there is systemd", () => {
+    const services = ["netfilter-persistent", "nftables"].map(
+      (name) => `/etc/systemd/system/${name}.service.d/ds4.conf`,
+    );
+    expect(all({}).filter((path) => dropIn.test(path))).toEqual(services);
+    const site = siteWith({ vps: { persist: "ifupdown" } });
+    expect(all({ site, vps: { systemd: false } }).filter((path) => dropIn.test(path))).toEqual([]);
+  });
 
   it("depend on what brings the uplink up", () => {
     const ifupdown = { ifupdown: { interfaces: ["lo", "eth0"], readsFolder: true } };

@@ -34,6 +34,7 @@ while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
 [ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip nat' /etc/ds4/before/nft || nft list table ip nat 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip nat 2>/dev/null || :
 [ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip6 filter INPUT' /etc/ds4/before/nft || nft list chain ip6 filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip6 filter INPUT 2>/dev/null || :
 [ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip6 filter' /etc/ds4/before/nft || nft list table ip6 filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip6 filter 2>/dev/null || :
+for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
 exit 0
 }
 # and then, when both hosts have done that:
@@ -51,8 +52,12 @@ ip link del wrap1 2>/dev/null || :
 echo '@ds4 address 2001:db8:1:0:203:0:113:144/128'
 ip -6 addr del 2001:db8:1:0:203:0:113:144/128 dev eth0 2>/dev/null || :
 echo '@ds4 sysctl net.ipv4.ip_forward'
-[ ! -r /etc/ds4/before/sysctl ] || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
+[ ! -r /etc/ds4/before/sysctl ] || { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qi masquerade || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
 rm -f /etc/ds4/before/sysctl
+echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
+rm -f /etc/systemd/system/nftables.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
+rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/ds4.service'
 rm -f /etc/systemd/system/ds4.service
 echo '@ds4 file /etc/network/if-up.d/ds4'
@@ -61,6 +66,8 @@ echo '@ds4 file /etc/ds4/up'
 rm -f /etc/ds4/up
 echo '@ds4 file /etc/ds4/site'
 rm -f /etc/ds4/site
+rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
+rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
 rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :
 [ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0

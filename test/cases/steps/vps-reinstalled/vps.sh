@@ -132,6 +132,27 @@ WantedBy=multi-user.target
 chmod 644 /etc/systemd/system/ds4.service.ds4-new
 mv -f /etc/systemd/system/ds4.service.ds4-new /etc/systemd/system/ds4.service
 chown 0:0 /etc/systemd/system/ds4.service
+echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
+mkdir -p /etc/systemd/system/nftables.service.d
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
+mkdir -p /etc/systemd/system/netfilter-persistent.service.d
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 echo '@ds4 file /etc/network/if-up.d/ds4'
 mkdir -p /etc/network/if-up.d
 ( umask 077; printf '%s' '#!/bin/sh

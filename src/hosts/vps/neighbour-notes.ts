@@ -1,0 +1,37 @@
+import type { Neighbours, Service } from "./neighbours.js";
+
+/** A DHCP client gets its answers all the same: they belong to a connection of its own. */
+const isDhcpClient = ({ protocol, port }: Service) => protocol === "udp" && port === 68;
+
+/** What the user should know before others' things and ds4's meet on the VPS. */
+export function neighbourNotes(
+  { services, flushes }: Neighbours,
+  {
+    publicIPv4,
+    uplinkIPv4,
+    keepPorts,
+  }: { publicIPv4: string; uplinkIPv4: string; keepPorts: readonly number[] },
+): readonly string[] {
+  const taken = services.filter(
+    (service) =>
+      ["any", uplinkIPv4].includes(service.address) &&
+      !(service.protocol === "tcp" && keepPorts.includes(service.port)) &&
+      !isDhcpClient(service),
+  );
+  const names = taken.map(
+    ({ protocol, port, program }) =>
+      `${protocol.toUpperCase()} ${port}${program === "" ? "" : ` (${program})`}`,
+  );
+  return [
+    ...(names.length === 0
+      ? []
+      : [
+          `from outside, ${publicIPv4} leads home and no longer to these services of the VPS: ${names.join(", ")}; by IPv6 and on the VPS itself they stay as they are`,
+        ]),
+    ...(flushes
+      ? [
+          "'nft -f /etc/nftables.conf', typed on the VPS, takes ds4's rules away, too; 'systemctl reload nftables' brings them back",
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,77 @@
+import type { State } from "../../core/state.js";
+import type { World } from "../../hosts/world.js";
+import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
+import type { VpsStep } from "./boot.js";
+
+/** A zone for the tunnel, and what may come in and go through (firewalld.zone(5), firewalld.policy(5)). */
+function files({ site, design }: World): readonly (readonly [string, State])[] {
+  const xml = (lines: readonly string[]) =>
+    fileState(
+      `${['<?xml version="1.0" encoding="utf-8"?>', "<!-- Written by ds4. -->", ...lines].join("\n")}\n`,
+      "644",
+    );
+  return [
+    [
+      "/etc/firewalld/zones/ds4.xml",
+      xml([
+        "<zone>",
+        "  <description>ds4's tunnel. To the machine itself nothing comes out of it.</description>",
+        `  <interface name="${site.tunnel.name}"/>`,
+        "</zone>",
+      ]),
+    ],
+    [
+      "/etc/firewalld/policies/ds4-out.xml",
+      xml([
+        '<policy target="ACCEPT">',
+        "  <description>What the home server sends out; ds4's own rules let nothing else pass.</description>",
+        '  <ingress-zone name="ds4"/>',
+        '  <egress-zone name="ANY"/>',
+        "</policy>",
+      ]),
+    ],
+    [
+      "/etc/firewalld/policies/ds4-in.xml",
+      xml([
+        '<policy target="CONTINUE">',
+        "  <description>The outer packets of ds4's tunnel.</description>",
+        '  <ingress-zone name="ANY"/>',
+        '  <egress-zone name="HOST"/>',
+        '  <rule family="ipv6">',
+        `    <source address="${design.remote}"/>`,
+        `    <destination address="${design.local}"/>`,
+        '    <protocol value="4"/>',
+        "    <accept/>",
+        "  </rule>",
+        "</policy>",
+      ]),
+    ],
+  ];
+}
+
+/**
+ * firewalld rejects what it doesn't know in a table of its own, whatever iptables accepts. Visitors' connections pass
+ * it, as everything does that was turned over (`ct status dnat`); the tunnel's packets and the server's own
+ * connections need these (seen on 1.3.3).
+ */
+export const firewalld: VpsStep = {
+  name: "firewalld",
+  layer: "configured",
+  desired: (world) => new Map(world.vps.neighbours.firewalld.installed ? files(world) : []),
+  probe: () => probeFiles(["/etc/firewalld/zones/ds4.xml", "/etc/firewalld/policies/ds4-*.xml"]),
+  parse: parseFiles,
+  render: (changes, context) => {
+    context.finally("! systemctl -q is-active firewalld || firewall-cmd -q --reload");
+    return renderFiles(changes, context);
+  },
+  conflicts: ({ vps }) =>
+    vps.neighbours.firewalld.unsaved
+      ? [
+          {
+            host: "vps",
+            message: "firewalld has settings that only last until its next reload, and ds4 has to reload it",
+            hint: "keep them ('firewall-cmd --runtime-to-permanent') or drop them ('firewall-cmd --reload') first",
+          },
+        ]
+      : [],
+};

@@ -1,0 +1,51 @@
+import { contains4 } from "../../inventory/addresses.js";
+
+/** Whose jump it is, and which packets ds4's rules there are about. */
+export type Place = {
+  readonly hook: string;
+  /** Where the jump leads. */
+  readonly chain: string;
+  readonly devices: readonly string[];
+  /** The one IPv4 source in POSTROUTING. */
+  readonly server: string;
+};
+
+/** The rules of any chain of the same table, each without its `-A CHAIN`. */
+export type RulesOf = (chain: string) => readonly string[];
+
+/**
+ * Where the jump to an own chain is. `first` is also one behind rules that don't touch what ds4's rules are about:
+ * Docker, fail2ban and others put theirs at the top anew whenever they start. A jump with a condition doesn't count.
+ */
+export function placeOf(place: Place, rulesOf: RulesOf): string {
+  const rules = rulesOf(place.hook);
+  const at = rules.flatMap((rule, index) => (rule === `-j ${place.chain}` ? [index] : []));
+  if (at.length === 0) return "missing";
+  const before = rules.slice(0, at[0]);
+  return at.length === 1 && before.every((rule) => isAside(rule, place, rulesOf))
+    ? "first"
+    : `at ${at.map((index) => index + 1).join(" and ")}`;
+}
+
+/** Targets after which the next rule is due all the same. */
+const passing = /^(RETURN|LOG|NFLOG|MARK|CONNMARK|ACCT)$/;
+
+/** Whether no packet that ds4's rules are about ends at this rule, or in the chain that it leads to. */
+function isAside(rule: string, place: Place, rulesOf: RulesOf, depth = 0): boolean {
+  const devices = [...rule.matchAll(/(?<!! )-[io] (\S+)/g)].map((match) => match[1] ?? "");
+  if (devices.some((name) => !name.endsWith("+") && !place.devices.includes(name))) return true;
+  const source = /(?:^|[^!] )-s (\S+)/.exec(rule)?.[1];
+  if (place.hook === "POSTROUTING" && source && !contains4(source, place.server)) return true;
+  const target = / ?-[jg] (\S+)/.exec(rule)?.[1] ?? "";
+  // Without a target, a rule only counts.
+  if (target === "" || passing.test(target)) return true;
+  if (place.hook === "INPUT" && /^(REJECT|DROP)$/.test(target)) return isBan(rule);
+  const chain = rulesOf(target);
+  const known = chain.length > 0 && depth < 4;
+  return known && chain.every((inner) => isAside(inner, place, rulesOf, depth + 1));
+}
+
+/** To the VPS itself ds4 lets nothing else through, so what shuts an address or a service out may stand before. */
+function isBan(rule: string): boolean {
+  return /(^|[^!] )-s \S/.test(rule) || /(^|[^!] )-p (tcp|udp|icmp|ipv6-icmp)\b/.test(rule);
+}
