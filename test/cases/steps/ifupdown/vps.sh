@@ -16,14 +16,14 @@ fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/systemd/system/ds4.service'
 rm -f /etc/systemd/system/ds4.service
 echo '@ds4 file /etc/network/interfaces.d/ds4'
-mkdir -p /etc/network/interfaces.d
+( umask 077; mkdir -p /etc/network/interfaces.d )
 ( umask 077; printf '%s' '# Written by ds4.
 auto wrap1
 iface wrap1 inet manual
     up /etc/ds4/up
     post-down ip link del wrap1 2>/dev/null || :
 ' >/etc/network/interfaces.d/ds4.ds4-new )
-chmod 644 /etc/network/interfaces.d/ds4.ds4-new
+chmod 600 /etc/network/interfaces.d/ds4.ds4-new
 mv -f /etc/network/interfaces.d/ds4.ds4-new /etc/network/interfaces.d/ds4
 chown 0:0 /etc/network/interfaces.d/ds4
 [ "${units_read:-}" = yes ] || systemctl daemon-reload

@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/ds4/site'
-mkdir -p /etc/ds4
+( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 tunnel=wrap1
@@ -19,7 +19,7 @@ chmod 600 /etc/ds4/site.ds4-new
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/init.d/ds4'
-mkdir -p /etc/init.d
+( umask 077; mkdir -p /etc/init.d )
 ( umask 077; printf '%s' '#!/bin/sh /etc/rc.common
 # Written by ds4 for the site '\''lab'\'': the tunnel from the VPS ends here.
 
@@ -32,6 +32,7 @@ start() {
 		ip -6 tunnel add wrap1 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64
 	fi
 	ip link set wrap1 mtu 1460
+	echo 1 >/proc/sys/net/ipv4/conf/wrap1/rp_filter
 	ip link set wrap1 up
 }
 
@@ -39,7 +40,7 @@ stop() {
 	ip link del wrap1 2>/dev/null
 }
 ' >/etc/init.d/ds4.ds4-new )
-chmod 755 /etc/init.d/ds4.ds4-new
+chmod 700 /etc/init.d/ds4.ds4-new
 mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
 chown 0:0 /etc/init.d/ds4
 echo '@ds4 boot ds4'
@@ -61,11 +62,12 @@ echo '@ds4 uci network.ds4_unreachable'
 echo '@ds4 uci firewall.ds4_zone'
 echo '@ds4 uci firewall.ds4_outer'
 echo '@ds4 uci firewall.ds4_in'
+echo '@ds4 uci firewall.ds4_bogon'
 echo '@ds4 uci firewall.ds4_out'
-[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_out; do uci -q revert "$s" || :; done
+[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do uci -q revert "$s" || :; done
 has=$(uci -q show network; uci -q show firewall)
 {
-for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 cat <<'DS4'
 set network.ds4_tunnel=interface
 set network.ds4_tunnel.proto='none'
@@ -112,11 +114,36 @@ set firewall.ds4_outer.target='ACCEPT'
 set firewall.ds4_in=rule
 set firewall.ds4_in.name='ds4_in'
 set firewall.ds4_in.src='ds4'
+add_list firewall.ds4_in.src_ip='!0.0.0.0/8'
+add_list firewall.ds4_in.src_ip='!10.0.0.0/8'
+add_list firewall.ds4_in.src_ip='!100.64.0.0/10'
+add_list firewall.ds4_in.src_ip='!127.0.0.0/8'
+add_list firewall.ds4_in.src_ip='!169.254.0.0/16'
+add_list firewall.ds4_in.src_ip='!172.16.0.0/12'
+add_list firewall.ds4_in.src_ip='!192.0.0.0/24'
+add_list firewall.ds4_in.src_ip='!192.168.0.0/16'
+add_list firewall.ds4_in.src_ip='!224.0.0.0/3'
 set firewall.ds4_in.dest='lan'
 set firewall.ds4_in.dest_ip='192.168.1.210'
 set firewall.ds4_in.family='ipv4'
 set firewall.ds4_in.proto='all'
 set firewall.ds4_in.target='ACCEPT'
+set firewall.ds4_bogon=rule
+set firewall.ds4_bogon.name='ds4_bogon'
+set firewall.ds4_bogon.src='ds4'
+add_list firewall.ds4_bogon.src_ip='0.0.0.0/8'
+add_list firewall.ds4_bogon.src_ip='10.0.0.0/8'
+add_list firewall.ds4_bogon.src_ip='100.64.0.0/10'
+add_list firewall.ds4_bogon.src_ip='127.0.0.0/8'
+add_list firewall.ds4_bogon.src_ip='169.254.0.0/16'
+add_list firewall.ds4_bogon.src_ip='172.16.0.0/12'
+add_list firewall.ds4_bogon.src_ip='192.0.0.0/24'
+add_list firewall.ds4_bogon.src_ip='192.168.0.0/16'
+add_list firewall.ds4_bogon.src_ip='224.0.0.0/3'
+set firewall.ds4_bogon.dest='*'
+set firewall.ds4_bogon.family='ipv4'
+set firewall.ds4_bogon.proto='all'
+set firewall.ds4_bogon.target='DROP'
 set firewall.ds4_out=rule
 set firewall.ds4_out.name='ds4_out'
 set firewall.ds4_out.src='lan'
@@ -155,6 +182,7 @@ ip route replace unreachable default metric 9999 table 42 proto static
 echo '@ds4 firewall zone'
 echo '@ds4 firewall ds4_outer'
 echo '@ds4 firewall ds4_in'
+echo '@ds4 firewall ds4_bogon'
 echo '@ds4 firewall ds4_out'
 [ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }
 exit 0

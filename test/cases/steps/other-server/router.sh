@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/ds4/site'
-mkdir -p /etc/ds4
+( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 tunnel=wrap1
@@ -39,6 +39,15 @@ set network.ds4_rule_table.priority='4201'
 set firewall.ds4_in=rule
 set firewall.ds4_in.name='ds4_in'
 set firewall.ds4_in.src='ds4'
+add_list firewall.ds4_in.src_ip='!0.0.0.0/8'
+add_list firewall.ds4_in.src_ip='!10.0.0.0/8'
+add_list firewall.ds4_in.src_ip='!100.64.0.0/10'
+add_list firewall.ds4_in.src_ip='!127.0.0.0/8'
+add_list firewall.ds4_in.src_ip='!169.254.0.0/16'
+add_list firewall.ds4_in.src_ip='!172.16.0.0/12'
+add_list firewall.ds4_in.src_ip='!192.0.0.0/24'
+add_list firewall.ds4_in.src_ip='!192.168.0.0/16'
+add_list firewall.ds4_in.src_ip='!224.0.0.0/3'
 set firewall.ds4_in.dest='lan'
 set firewall.ds4_in.dest_ip='192.168.1.211'
 set firewall.ds4_in.family='ipv4'

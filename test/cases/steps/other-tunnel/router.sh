@@ -6,7 +6,7 @@ fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 tunnel wrap1'
 ip link del wrap1 2>/dev/null || :
 echo '@ds4 file /etc/ds4/site'
-mkdir -p /etc/ds4
+( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 tunnel=home4
@@ -21,7 +21,7 @@ chmod 600 /etc/ds4/site.ds4-new
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/init.d/ds4'
-mkdir -p /etc/init.d
+( umask 077; mkdir -p /etc/init.d )
 ( umask 077; printf '%s' '#!/bin/sh /etc/rc.common
 # Written by ds4 for the site '\''lab'\'': the tunnel from the VPS ends here.
 
@@ -34,6 +34,7 @@ start() {
 		ip -6 tunnel add home4 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64
 	fi
 	ip link set home4 mtu 1280
+	echo 1 >/proc/sys/net/ipv4/conf/home4/rp_filter
 	ip link set home4 up
 }
 
@@ -41,7 +42,7 @@ stop() {
 	ip link del home4 2>/dev/null
 }
 ' >/etc/init.d/ds4.ds4-new )
-chmod 755 /etc/init.d/ds4.ds4-new
+chmod 700 /etc/init.d/ds4.ds4-new
 mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
 chown 0:0 /etc/init.d/ds4
 echo '@ds4 tunnel home4'

@@ -6,7 +6,7 @@ fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 tunnel wrap1'
 ip link del wrap1 2>/dev/null || :
 echo '@ds4 file /etc/ds4/site'
-mkdir -p /etc/ds4
+( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 tunnel=home4
@@ -21,7 +21,7 @@ chmod 600 /etc/ds4/site.ds4-new
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
-mkdir -p /etc/ds4
+( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
 # Written by ds4 for the site '\''lab'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
 # Usage: up [STEP:ID ...]  (without arguments: everything)
@@ -78,8 +78,28 @@ if part chains ipv4; then
     iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
     echo '\''-I INPUT 1 -j DS4-INPUT'\''
     echo '\'':DS4-FORWARD - [0:0]'\''
+    echo '\''-A DS4-FORWARD -s 192.168.1.210/32 -i home4 -o eth0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o home4 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -s 0.0.0.0/8 -o home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 10.0.0.0/8 -o home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 100.64.0.0/10 -o home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 127.0.0.0/8 -o home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 169.254.0.0/16 -o home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 172.16.0.0/12 -o home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 192.0.0.0/24 -o home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 192.168.0.0/16 -o home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 224.0.0.0/3 -o home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 0.0.0.0/8 -i home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 10.0.0.0/8 -i home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 100.64.0.0/10 -i home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 127.0.0.0/8 -i home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 169.254.0.0/16 -i home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 172.16.0.0/12 -i home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 192.0.0.0/24 -i home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 192.168.0.0/16 -i home4 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 224.0.0.0/3 -i home4 -j DROP'\''
     echo '\''-A DS4-FORWARD -s 192.168.1.210/32 -i home4 -o eth0 -j ACCEPT'\''
-    echo '\''-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o home4 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o home4 -m conntrack --ctstate DNAT -j ACCEPT'\''
     echo '\''-A DS4-FORWARD -i home4 -j DROP'\''
     echo '\''-A DS4-FORWARD -o home4 -j DROP'\''
     iptables -w -t filter -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''

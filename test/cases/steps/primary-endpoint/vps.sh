@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/ds4/site'
-mkdir -p /etc/ds4
+( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 tunnel=wrap1
@@ -19,7 +19,7 @@ chmod 600 /etc/ds4/site.ds4-new
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
-mkdir -p /etc/ds4
+( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
 # Written by ds4 for the site '\''lab'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
 # Usage: up [STEP:ID ...]  (without arguments: everything)
@@ -72,8 +72,28 @@ if part chains ipv4; then
     iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
     echo '\''-I INPUT 1 -j DS4-INPUT'\''
     echo '\'':DS4-FORWARD - [0:0]'\''
+    echo '\''-A DS4-FORWARD -s 192.168.1.210/32 -i wrap1 -o eth0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -s 0.0.0.0/8 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 10.0.0.0/8 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 100.64.0.0/10 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 127.0.0.0/8 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 169.254.0.0/16 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 172.16.0.0/12 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 192.0.0.0/24 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 192.168.0.0/16 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 224.0.0.0/3 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 0.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 10.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 100.64.0.0/10 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 127.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 169.254.0.0/16 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 172.16.0.0/12 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 192.0.0.0/24 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 192.168.0.0/16 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 224.0.0.0/3 -i wrap1 -j DROP'\''
     echo '\''-A DS4-FORWARD -s 192.168.1.210/32 -i wrap1 -o eth0 -j ACCEPT'\''
-    echo '\''-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o wrap1 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o wrap1 -m conntrack --ctstate DNAT -j ACCEPT'\''
     echo '\''-A DS4-FORWARD -i wrap1 -j DROP'\''
     echo '\''-A DS4-FORWARD -o wrap1 -j DROP'\''
     iptables -w -t filter -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''
@@ -108,7 +128,7 @@ chmod 700 /etc/ds4/up.ds4-new
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 echo '@ds4 file /etc/systemd/system/ds4.service'
-mkdir -p /etc/systemd/system
+( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4.
 [Unit]
 Description=ds4: brings this machine'\''s public IPv4 home
@@ -129,7 +149,7 @@ chmod 644 /etc/systemd/system/ds4.service.ds4-new
 mv -f /etc/systemd/system/ds4.service.ds4-new /etc/systemd/system/ds4.service
 chown 0:0 /etc/systemd/system/ds4.service
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
-mkdir -p /etc/systemd/system/nftables.service.d
+( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
@@ -140,7 +160,7 @@ chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
 mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
-mkdir -p /etc/systemd/system/netfilter-persistent.service.d
+( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
@@ -150,7 +170,7 @@ chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
 mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 echo '@ds4 file /etc/network/if-up.d/ds4'
-mkdir -p /etc/network/if-up.d
+( umask 077; mkdir -p /etc/network/if-up.d )
 ( umask 077; printf '%s' '#!/bin/sh
 # Written by ds4: what '\''ifdown eth0'\'' took away comes back with '\''ifup eth0'\''.
 [ "$IFACE" = '\''eth0'\'' ] || exit 0
@@ -158,11 +178,11 @@ mkdir -p /etc/network/if-up.d
 /etc/ds4/up >/dev/null 2>&1 || logger -t ds4 "/etc/ds4/up failed; run it by hand to see why"
 exit 0
 ' >/etc/network/if-up.d/ds4.ds4-new )
-chmod 755 /etc/network/if-up.d/ds4.ds4-new
+chmod 700 /etc/network/if-up.d/ds4.ds4-new
 mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4
 chown 0:0 /etc/network/if-up.d/ds4
-mkdir -p /etc/ds4/before
-[ -e /etc/ds4/before/sysctl ] || { cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; cd /; mv /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; }
+mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; mv /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl )
 /etc/ds4/up sysctl:net.ipv4.ip_forward
 /etc/ds4/up tunnel:wrap1
 /etc/ds4/up route:192.168.1.210 route:192.168.1.210/unreachable
@@ -175,10 +195,11 @@ exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
-[ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || {
-  mkdir -p /etc/ds4/before
+[ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
+  mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+  umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft
-}
+)
 /etc/ds4/up chains:ipv6 chains:ipv4
 echo '@ds4 unit ds4.service'
 systemctl -q enable ds4.service; units_read=yes

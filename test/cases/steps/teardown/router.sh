@@ -3,6 +3,7 @@ exec </dev/null
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 firewall ds4_bogon'
 echo '@ds4 firewall ds4_in'
 echo '@ds4 firewall ds4_outer'
 echo '@ds4 firewall ds4_out'
@@ -13,6 +14,7 @@ echo '@ds4 rule 4201'
 echo '@ds4 rule 4200'
 echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
 echo '@ds4 uci firewall.ds4_out'
+echo '@ds4 uci firewall.ds4_bogon'
 echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_outer'
 echo '@ds4 uci firewall.ds4_zone'
@@ -22,10 +24,10 @@ echo '@ds4 uci network.ds4_rule_table'
 echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_endpoint'
 echo '@ds4 uci network.ds4_tunnel'
-[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in firewall.ds4_out firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done
+[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done
 has=$(uci -q show network; uci -q show firewall)
 {
-for s in firewall.ds4_out firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 } >/tmp/ds4-batch
 if [ -s /tmp/ds4-batch ]; then
 uci batch </tmp/ds4-batch >/dev/null
