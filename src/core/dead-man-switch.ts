@@ -127,7 +127,8 @@ export function armLines(
     ...(host === "vps"
       ? [
           "if [ -d /run/systemd/system ]; then",
-          ...writeFile(bootHooks.vps[1] ?? "", unit, "600"),
+          // Not 600: systemd warns of units that not everybody may read (seen on 252).
+          ...writeFile(bootHooks.vps[1] ?? "", unit, "644"),
           `mkdir -p /etc/systemd/system/multi-user.target.wants; ln -sf ${bootHooks.vps[1]} ${bootHooks.vps[0]}`,
           "fi",
         ]

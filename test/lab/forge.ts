@@ -33,12 +33,19 @@ export type Seen = Readonly<Record<Place, readonly string[]>> & {
   readonly router: Counted;
 };
 
+/** Of the forged ones alone, by the port or number that they come from: other traffic is nobody's fault. */
+const count = (name: string) =>
+  ["meta l4proto { tcp, udp } th sport 40000", "icmp id 4"]
+    .map((match) => `iifname "wrap1" ${match} counter name ${name};`)
+    .join(" ");
 const counters = `nft -f - <<'NFT'
 table ip forged
 delete table ip forged
 table ip forged {
-	chain decapsulated { type filter hook prerouting priority -450; iifname "wrap1" counter; }
-	chain reached { type filter hook input priority 300; iifname "wrap1" counter; }
+	counter decapsulated { }
+	counter reached { }
+	chain prerouting { type filter hook prerouting priority -450; ${count("decapsulated")} }
+	chain input { type filter hook input priority 300; ${count("reached")} }
 }
 NFT`;
 
@@ -76,17 +83,17 @@ PACKETS
 sleep 3; kill $pids; wait
 for f in *.pcap; do tcpdump -nn -A -r "$f" 2>/dev/null | grep -ao 'forged[0-9][0-9]' | sort -u | sed "s/^/\${f%.pcap} /"; done`,
   );
-  const count = async (machine: "vps" | "router"): Promise<Counted> => {
+  const counted = async (machine: "vps" | "router"): Promise<Counted> => {
     const [decapsulated = Number.NaN, reached = Number.NaN] = [
-      ...(await must(machine, "nft list table ip forged; nft delete table ip forged")).matchAll(
-        /counter packets (\d+)/g,
+      ...(await must(machine, "nft list counters table ip forged; nft delete table ip forged")).matchAll(
+        /packets (\d+)/g,
       ),
     ].map((match) => Number(match[1]));
     return { decapsulated, reached };
   };
   const at = (place: string) =>
     packets.filter((_, index) => found.split("\n").includes(`${place} ${mark(index)}`)).map(named);
-  const [vps, router] = await Promise.all([count("vps"), count("router")]);
+  const [vps, router] = await Promise.all([counted("vps"), counted("router")]);
   return {
     ...(Object.fromEntries(Object.keys(places).map((place) => [place, at(place)])) as Record<
       Place,

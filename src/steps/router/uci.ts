@@ -1,3 +1,4 @@
+import { runFolder } from "../../core/dead-man-switch.js";
 import { quote } from "../../core/script.js";
 import type { Change, State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
@@ -150,6 +151,7 @@ export const uci: RouterStep = {
       ...changes.map(({ id }) => context.mark(id)),
       // What a change that was cut off has staged.
       `[ -z "$(${staged})" ] || for s in ${ids}; do uci -q revert "$s" || :; done`,
+      `mkdir -p -m 700 ${runFolder}`,
       `has=$(${packages.map((name) => `uci -q show ${name}`).join("; ")})`,
       "{",
       // A changed section is made anew, so that no option of somebody else's stays in it.
@@ -207,7 +209,7 @@ export const uci: RouterStep = {
   ],
 };
 
-const batchFile = "/tmp/ds4-batch";
+const batchFile = `${runFolder}/batch`;
 
 /** One line of `uci batch` for each line that `uci changes` will then show. */
 function batch({ id, to }: Change): readonly string[] {

@@ -48,7 +48,7 @@ for (const shell of shells) {
       arm(1);
       expect(log()).toBe("");
       await vi.waitFor(() => expect(log()).toBe("undone\n"), { timeout: 15_000, interval: 100 });
-      await vi.waitFor(() => expect(existsSync(join(root, "etc/ds4-undo"))).toBe(false), { timeout: 5_000 });
+      await vi.waitFor(() => expect(existsSync(join(root, "etc/ds4-undo"))).toBe(false), { timeout: 15_000 });
       expect(run(undoNow()).code).toBe(0);
       expect(log()).toBe("undone\n");
     });
@@ -84,7 +84,9 @@ for (const shell of shells) {
       onTestFinished(() => void change.kill("SIGKILL"));
       change.stdin.end(here(group(["set -eu", ...underSwitch, "n=0", "while :; do n=$((n+1)); done"])));
       const ended = new Promise((resolve) => change.on("exit", (_, signal) => resolve(signal)));
-      await vi.waitFor(() => expect(existsSync(join(root, "run/ds4/change"))).toBe(true), { timeout: 5_000 });
+      await vi.waitFor(() => expect(existsSync(join(root, "run/ds4/change"))).toBe(true), {
+        timeout: 15_000,
+      });
       expect(run(undoNow()).code).toBe(0);
       expect(await ended).toBe("SIGTERM");
     });

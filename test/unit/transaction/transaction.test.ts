@@ -104,8 +104,8 @@ describe("a change of both hosts", () => {
     const { hosts } = await change();
     const [, main = "", last = ""] = hosts.vps.scripts;
     expect(main).toContain("@ds4 file /etc/ds4/up");
-    expect(main).not.toContain("chains:ipv4");
-    expect(last).toContain("/etc/ds4/up chains:ipv6 chains:ipv4");
+    expect(main).not.toMatch(/^\/etc\/ds4\/up chains:/m);
+    expect(last).toMatch(/^\/etc\/ds4\/up chains:ipv6 chains:ipv4$/m);
   });
 
   it("of a teardown turns the traffic away first", async () => {
@@ -183,7 +183,10 @@ describe("a change of both hosts", () => {
       what: "the server doesn't answer",
       answers: {
         visitor: proofs.visitor.replace(/^answered (small|full)\n|^tcp .*\n/gm, ""),
-        witness: proofs.witness.replace(/((answer|outer_out) \{\s*packets) \d+/g, "$1 0"),
+        witness: proofs.witness.replace(
+          /packets \d+( bytes \d+ comment "(answer|outer_out)")/g,
+          "packets 0$1",
+        ),
       },
       says: /not proved: answer: the visitor got no answer/,
       hint: /192\.168\.1\.210 itself did not answer/,

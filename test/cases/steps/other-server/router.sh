@@ -23,6 +23,7 @@ echo '@ds4 uci network.ds4_rule_table'
 echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_out'
 [ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do uci -q revert "$s" || :; done
+mkdir -p -m 700 /var/run/ds4
 has=$(uci -q show network; uci -q show firewall)
 {
 for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
@@ -62,10 +63,10 @@ set firewall.ds4_out.family='ipv4'
 set firewall.ds4_out.proto='all'
 set firewall.ds4_out.target='ACCEPT'
 DS4
-} >/tmp/ds4-batch
-if [ -s /tmp/ds4-batch ]; then
-uci batch </tmp/ds4-batch >/dev/null
-staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </tmp/ds4-batch)
+} >/var/run/ds4/batch
+if [ -s /var/run/ds4/batch ]; then
+uci batch </var/run/ds4/batch >/dev/null
+staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
 [ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
 said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
 case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
@@ -77,7 +78,7 @@ n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 /etc/init.d/firewall reload
 firewall_reloaded=yes
 fi
-rm -f /tmp/ds4-batch
+rm -f /var/run/ds4/batch
 echo '@ds4 rule 4200'
 while ip rule del priority 4200 2>/dev/null; do :; done
 ip rule | grep -q '^4200:' || ip rule add priority 4200 from 192.168.1.211 lookup main suppress_prefixlength 0 protocol static

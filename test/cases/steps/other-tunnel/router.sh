@@ -50,6 +50,7 @@ echo '@ds4 tunnel home4'
 echo '@ds4 uci network.ds4_tunnel'
 echo '@ds4 uci firewall.ds4_zone'
 [ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_tunnel firewall.ds4_zone; do uci -q revert "$s" || :; done
+mkdir -p -m 700 /var/run/ds4
 has=$(uci -q show network; uci -q show firewall)
 {
 for s in network.ds4_tunnel firewall.ds4_zone; do case $has in *"$s="*) echo "delete $s" ;; esac; done
@@ -66,10 +67,10 @@ set firewall.ds4_zone.forward='REJECT'
 set firewall.ds4_zone.masq='0'
 set firewall.ds4_zone.mtu_fix='1'
 DS4
-} >/tmp/ds4-batch
-if [ -s /tmp/ds4-batch ]; then
-uci batch </tmp/ds4-batch >/dev/null
-staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </tmp/ds4-batch)
+} >/var/run/ds4/batch
+if [ -s /var/run/ds4/batch ]; then
+uci batch </var/run/ds4/batch >/dev/null
+staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
 [ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
 said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
 case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
@@ -79,7 +80,7 @@ uci commit firewall
 /etc/init.d/firewall reload
 firewall_reloaded=yes
 fi
-rm -f /tmp/ds4-batch
+rm -f /var/run/ds4/batch
 echo '@ds4 route default/42'
 ip route del default dev wrap1 table 42 2>/dev/null || :
 ip route replace default dev home4 scope link table 42 proto static

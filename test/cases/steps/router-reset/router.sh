@@ -65,6 +65,7 @@ echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_bogon'
 echo '@ds4 uci firewall.ds4_out'
 [ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do uci -q revert "$s" || :; done
+mkdir -p -m 700 /var/run/ds4
 has=$(uci -q show network; uci -q show firewall)
 {
 for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
@@ -153,10 +154,10 @@ set firewall.ds4_out.family='ipv4'
 set firewall.ds4_out.proto='all'
 set firewall.ds4_out.target='ACCEPT'
 DS4
-} >/tmp/ds4-batch
-if [ -s /tmp/ds4-batch ]; then
-uci batch </tmp/ds4-batch >/dev/null
-staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </tmp/ds4-batch)
+} >/var/run/ds4/batch
+if [ -s /var/run/ds4/batch ]; then
+uci batch </var/run/ds4/batch >/dev/null
+staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
 [ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
 said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
 case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
@@ -168,7 +169,7 @@ n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 /etc/init.d/firewall reload
 firewall_reloaded=yes
 fi
-rm -f /tmp/ds4-batch
+rm -f /var/run/ds4/batch
 echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
 ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || ip -6 addr add 2001:db8:100:0:203:0:113:144/128 dev lo
 echo '@ds4 rule 4200'

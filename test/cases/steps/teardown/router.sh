@@ -25,13 +25,14 @@ echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_endpoint'
 echo '@ds4 uci network.ds4_tunnel'
 [ -z "$({ uci changes network; uci changes firewall; })" ] || for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done
+mkdir -p -m 700 /var/run/ds4
 has=$(uci -q show network; uci -q show firewall)
 {
 for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do case $has in *"$s="*) echo "delete $s" ;; esac; done
-} >/tmp/ds4-batch
-if [ -s /tmp/ds4-batch ]; then
-uci batch </tmp/ds4-batch >/dev/null
-staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </tmp/ds4-batch)
+} >/var/run/ds4/batch
+if [ -s /var/run/ds4/batch ]; then
+uci batch </var/run/ds4/batch >/dev/null
+staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
 [ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
 said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
 case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
@@ -43,7 +44,7 @@ n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 /etc/init.d/firewall reload
 firewall_reloaded=yes
 fi
-rm -f /tmp/ds4-batch
+rm -f /var/run/ds4/batch
 echo '@ds4 tunnel wrap1'
 ip link del wrap1 2>/dev/null || :
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/rc.d/S19ds4'
