@@ -65,7 +65,7 @@ function takeOff(host: HostName): readonly string[] {
 
 /** Waits in a session of its own, then undoes; for hosts without systemd's timers. */
 function sleeper(host: HostName, seconds: number): string {
-  const wait = `rm -f ${runFolder}/change; sleep ${seconds} & trap "kill $!" TERM; wait $!; rm -f ${runFolder}/timer; [ ! -x ${undoPath} ] || ${undoPath} 2>&1 | logger -t ds4`;
+  const wait = `sleep ${seconds} & trap "kill $!" TERM; wait $!; rm -f ${runFolder}/timer; [ ! -x ${undoPath} ] || ${undoPath} 2>&1 | logger -t ds4`;
   return host === "router"
     ? `start-stop-daemon -S -b -m -p ${runFolder}/timer -x /bin/sh -- -c ${quote(wait)}`
     : `{ setsid sh -c ${quote(wait)} >/dev/null 2>&1 & echo $! >${runFolder}/timer; }`;
@@ -120,7 +120,7 @@ export function armLines(
   const fields = { run: arming.run, command: arming.command, by: arming.by, since: arming.since };
   const text = Object.entries(fields).map(([name, value]) => `${name}=${value}\n`);
   return [
-    `mkdir -p -m 700 ${runFolder} ${folder}`,
+    `mkdir -p -m 700 ${runFolder} ${folder}; rm -f ${runFolder}/change`,
     // Notes of what was there before ds4: an undo of a teardown needs them again.
     `mkdir -p ${folder}/kept; for f in before packages; do [ ! -e /etc/ds4/$f ] || cp -a /etc/ds4/$f ${folder}/kept/$f; done`,
     ...writeFile(undoPath, undoScript(host, arming, undo), "700"),
