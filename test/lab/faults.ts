@@ -80,6 +80,8 @@ export type Condition = {
   prepare(): Promise<unknown>;
   mend?(): Promise<unknown>;
   readonly ends: "applied" | "before";
+  /** Whether it is among the few that run with the other tests. */
+  readonly bounded?: boolean;
 };
 
 export const conditions: readonly Condition[] = [
@@ -88,6 +90,7 @@ export const conditions: readonly Condition[] = [
     prepare: () => lab("link", "laptop", "loss", "10"),
     mend: () => lab("link", "laptop", "clear"),
     ends: "applied",
+    bounded: true,
   },
   {
     name: "800 ms round trip to both hosts",
@@ -106,6 +109,7 @@ export const conditions: readonly Condition[] = [
     prepare: () => lab("link", "wan", "proto4", "drop"),
     mend: () => lab("link", "wan", "clear"),
     ends: "before",
+    bounded: true,
   },
   {
     name: "the home server is off",
@@ -113,6 +117,7 @@ export const conditions: readonly Condition[] = [
     mend: () =>
       must("world", "ip -n server link set eth0 up; ip -n server route replace default via 192.168.1.1"),
     ends: "before",
+    bounded: true,
   },
   {
     name: "no room on the VPS's disk",

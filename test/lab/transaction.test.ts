@@ -33,7 +33,7 @@ describe("a change that is confirmed", () => {
     expect(
       await must(
         "vps",
-        "ls -d /etc/ds4-undo 2>/dev/null; ip netns; ip link | grep ds4v; tc qdisc show dev eth0 | grep clsact; systemctl list-units --all --no-legend 'ds4-undo*'; ls /etc/systemd/system | grep undo; true",
+        "ls -d /etc/ds4-undo 2>/dev/null; ip netns; ip link | grep ds4v; tc qdisc show dev eth0 | grep clsact; systemctl list-timers --all --no-legend 'ds4-undo*'; ls /etc/systemd/system | grep undo; true",
       ),
     ).toBe("");
     expect(
