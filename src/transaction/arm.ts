@@ -1,6 +1,7 @@
 import { strict, undoLines } from "../converge/plan-site.js";
 import type { Shells } from "../converge/read.js";
 import { armLines } from "../core/dead-man-switch.js";
+import { releaseLine } from "../core/lock.js";
 import { group } from "../core/script.js";
 import type { HostName } from "../core/step.js";
 import {
@@ -28,7 +29,8 @@ export async function arm(undertaking: Undertaking, shells: Shells): Promise<Bef
   const probes = connectionProbes(undertaking);
   const one = async (host: HostName) => {
     const own = host === "router" ? [removeWitness] : [];
-    const undo = [...own, ...undoLines(host, before, target)];
+    // Whoever has it run, this run of ds4 is over then, and its lock stands in nobody's way.
+    const undo = [...own, ...undoLines(host, before, target), releaseLine(arming)];
     const script = group([
       ...strict,
       ...armLines(host, arming, confirmWithin, undo),

@@ -97,7 +97,6 @@ async function strike(
 
 const part: readonly (readonly ["apply" | "teardown", string, "vps" | "router", string])[] = [
   ["apply", "ds4 killed", "router", "router: uci firewall.ds4_zone"],
-  ["apply", "the laptop's link cut", "router", "vps: chains ipv4"],
   ["apply", "the host's power cut", "vps", "vps: tunnel wrap1"],
   ["apply", "Ctrl-C", "vps", "vps, router: proving"],
   ["teardown", "the change script killed", "router", "router: uci network.ds4_tunnel"],

@@ -90,7 +90,6 @@ export const conditions: readonly Condition[] = [
     prepare: () => lab("link", "laptop", "loss", "10"),
     mend: () => lab("link", "laptop", "clear"),
     ends: "applied",
-    bounded: true,
   },
   {
     name: "800 ms round trip to both hosts",
@@ -117,7 +116,6 @@ export const conditions: readonly Condition[] = [
     mend: () =>
       must("world", "ip -n server link set eth0 up; ip -n server route replace default via 192.168.1.1"),
     ends: "before",
-    bounded: true,
   },
   {
     name: "no room on the VPS's disk",
