@@ -54,6 +54,7 @@ export async function withHosts<T>(
   const { parseTarget } = await import("../ssh/target.js");
   const prompt = terminalPrompt(progress);
   const opened: Shell[] = [];
+  let over = false;
   const open = async (label: HostName, runs: number): Promise<Shell> => {
     const shell = await connect(parseTarget(site[label].ssh), {
       label,
@@ -63,6 +64,8 @@ export async function withHosts<T>(
       onNotice: progress.note,
       expectedRuns: runs,
     });
+    // Nobody waits for it any more, and an open connection would keep ds4 from ending.
+    if (over) await shell.close();
     opened.push(shell);
     return shell;
   };
@@ -89,6 +92,7 @@ export async function withHosts<T>(
     const reading = await progress.task("both", "read", () => lockAndRead(site, shells, lease));
     return await holding(lease, shells, (released) => work({ ...connections, reading, lease, released }));
   } finally {
+    over = true;
     await Promise.all(opened.map((shell) => shell.close()));
   }
 }
