@@ -38,7 +38,7 @@ function inventory(mtu) {
 }
 const inventories = [inventory(1460), inventory(1440)];
 let current = 0;
-const changingApply = () => ds4("apply", "lab", "--yes", "-i", inventories[(current = 1 - current)]);
+const changingApply = () => ds4("apply", "lab", "--yes", "--confirm-within", "300", "-i", inventories[(current = 1 - current)]);
 
 const commands = {
   "ssh vps true": () => ssh("vps"),
@@ -112,14 +112,14 @@ const commandTimes = measureRoundTrips();
 const start = measureStart();
 const memory = {
   statusMb: measureMemory("status", "lab", "-i", inventories[current]),
-  applyMb: measureMemory("apply", "lab", "--yes", "-i", inventories[1 - current]),
+  applyMb: measureMemory("apply", "lab", "--yes", "--confirm-within", "300", "-i", inventories[1 - current]),
 };
 const slowest = (ms) =>
   Math.max(...["ssh vps true", "ssh router true"].map((name) => commandTimes[name].medianSeconds[ms]));
 const ratio = (name) => commandTimes[name].medianSeconds[100] / slowest(100);
 const aims = [
   { what: "ds4 status / ssh true, at 100 ms", value: ratio("ds4 status"), atMost: 1.2 },
-  { what: "ds4 apply / ssh true, at 100 ms", value: ratio("ds4 apply"), atMost: 2 },
+  { what: "ds4 apply / ssh true, at 100 ms", value: ratio("ds4 apply"), atMost: 3 },
   { what: "ds4 --help over node -e 0, in ms", value: start.helpMs - start.nodeMs, atMost: 110 },
   { what: "peak memory, in MB", value: Math.max(memory.statusMb, memory.applyMb), atMost: 120 },
 ].map((aim) => ({ ...aim, met: aim.value <= aim.atMost }));

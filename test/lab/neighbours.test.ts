@@ -40,7 +40,6 @@ describe.runIf(asked)("others on the VPS", () => {
 
     test.runIf(refused)("ds4 apply says what has to be done first", async () => {
       if (!refused) return;
-      await must("vps", refused.script);
       const { result, errors } = await ds4Json("apply", "lab", "--yes");
       expect(result).toBe("failed");
       expect(errors[0]?.message).toMatch(refused.says);

@@ -11,9 +11,8 @@ export type Neighbour = {
   readonly alive: string;
   /** What `ds4 apply` says of it beforehand. */
   readonly note?: RegExp;
-  /** What `ds4 apply` doesn't go on with: how that comes about, what it says, and what its hint comes to. */
+  /** What `ds4 apply` doesn't go on with, and what its hint comes to. */
   readonly refused?: {
-    readonly script: string;
     readonly says: RegExp;
     readonly cure: (hint: string) => string;
   };
@@ -31,7 +30,9 @@ apt-get -qq update
 apt-get -qq -y install --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \\
   docker.io busybox-static fail2ban python3-systemd firewalld ufw >/tmp/apt.log 2>&1 || { tail /tmp/apt.log; exit 1; }
 systemctl -q disable docker.service docker.socket containerd fail2ban firewalld
-rm /usr/sbin/policy-rc.d`;
+rm /usr/sbin/policy-rc.d
+# That was not to be started either, and has to know firewalld's and polkit's names.
+systemctl reload dbus`;
 
 /** An image out of one program, so that nothing has to be fetched. It ends as soon as it is told to. */
 const container = `mkdir -p /tmp/site/bin /tmp/site/www && cp /bin/busybox /tmp/site/bin/ && echo container >/tmp/site/www/index.html
@@ -72,11 +73,7 @@ systemctl -q enable --now fail2ban; n=0; until ${bannedByFail2ban} 2>/dev/null |
       "systemctl -q enable --now firewalld; firewall-cmd -q --permanent --add-port=4433/tcp; firewall-cmd -q --reload",
     events: ["firewall-cmd --reload", "systemctl restart firewalld"],
     alive: "firewall-cmd --list-ports | grep -q 4433/tcp && echo alive",
-    refused: {
-      script: "firewall-cmd -q --add-port=4434/tcp",
-      says: /firewalld has settings that only last until its next reload/,
-      cure: (hint) => /firewall-cmd --runtime-to-permanent/.exec(hint)?.[0] ?? "false",
-    },
+    note: /firewalld on the VPS is reloaded, which drops what was set there without --permanent/,
   },
   {
     name: "nftables.service that flushes all, and netfilter-persistent",
@@ -108,7 +105,6 @@ systemctl -q enable nftables; systemctl restart nftables netfilter-persistent`,
     alive:
       "nft list table inet mine | grep -q 'policy drop' && iptables -S INPUT | grep -q 4444 && echo alive",
     refused: {
-      script: "true",
       says: /the nftables chain 'inet mine forward' drops what it doesn't accept/,
       cure: (hint) =>
         [...hint.split("\n").filter((line) => line.startsWith("  nft insert rule ")), saved].join("\n"),

@@ -64,7 +64,7 @@ export const vps: VpsFacts = {
   neighbours: {
     services: [{ protocol: "tcp", address: "any", port: 22, program: "sshd" }],
     barriers: [],
-    firewalld: { installed: false, unsaved: false },
+    firewalld: { installed: false, reload: false },
     flushes: false,
   },
 };

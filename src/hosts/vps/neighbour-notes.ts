@@ -5,7 +5,7 @@ const isDhcpClient = ({ protocol, port }: Service) => protocol === "udp" && port
 
 /** What the user should know before others' things and ds4's meet on the VPS. */
 export function neighbourNotes(
-  { services, flushes }: Neighbours,
+  { services, firewalld, flushes }: Neighbours,
   {
     publicIPv4,
     uplinkIPv4,
@@ -28,6 +28,11 @@ export function neighbourNotes(
       : [
           `from outside, ${publicIPv4} leads home and no longer to these services of the VPS: ${names.join(", ")}; by IPv6 and on the VPS itself they stay as they are`,
         ]),
+    ...(firewalld.reload
+      ? [
+          "firewalld on the VPS is reloaded, which drops what was set there without --permanent; 'firewall-cmd --runtime-to-permanent' keeps it",
+        ]
+      : []),
     ...(flushes
       ? [
           "'nft -f /etc/nftables.conf', typed on the VPS, takes ds4's rules away, too; 'systemctl reload nftables' brings them back",

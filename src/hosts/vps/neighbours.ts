@@ -25,8 +25,8 @@ export type Neighbours = {
   /** Reached by the public IPv4 as long as that doesn't go home. */
   readonly services: readonly Service[];
   readonly barriers: readonly Barrier[];
-  /** Whether it is installed, and whether it has settings that a reload would drop. */
-  readonly firewalld: { readonly installed: boolean; readonly unsaved: boolean };
+  /** Whether it is installed, and whether it runs without ds4's settings: it has to be reloaded then. */
+  readonly firewalld: { readonly installed: boolean; readonly reload: boolean };
   /** Whether loading /etc/nftables.conf takes away everybody's rules, and the service that does so is in use. */
   readonly flushes: boolean;
 };
@@ -44,9 +44,8 @@ export const neighbourProbes: readonly Probe[] = [
     script: `grep -qsE '^[[:space:]]*flush[[:space:]]+ruleset' /etc/nftables.conf && systemctl -q is-enabled nftables 2>/dev/null && echo flushes
 command -v firewall-cmd >/dev/null || exit 0
 echo firewalld
-systemctl -q is-active firewalld && [ ! -e /etc/firewalld/policies/ds4-in.xml ] || exit 0
-said() { { firewall-cmd $1 --list-all-zones && firewall-cmd $1 --direct --get-all-rules; } | sed -e '/^  interfaces:/d' -e 's/ (.*active.*)$//' -e '/^$/d'; }
-[ "$(said)" = "$(said --permanent)" ] || echo unsaved`,
+[ -e /etc/firewalld/policies/ds4-in.xml ] || ! systemctl -q is-active firewalld || echo reload
+true`,
   },
 ];
 
@@ -56,7 +55,7 @@ export function parseNeighbours(sections: ReadonlyMap<string, Section>): Neighbo
   return {
     services: parseServices(required(sections.get("services"), "the VPS's services")),
     barriers: parseBarriers(required(sections.get("nft"), "the VPS's nftables")),
-    firewalld: { installed: words.includes("firewalld"), unsaved: words.includes("unsaved") },
+    firewalld: { installed: words.includes("firewalld"), reload: words.includes("reload") },
     flushes: words.includes("flushes"),
   };
 }

@@ -64,14 +64,4 @@ export const firewalld: VpsStep = {
     context.finally("! systemctl -q is-active firewalld || firewall-cmd -q --reload");
     return renderFiles(changes, context);
   },
-  conflicts: ({ vps }) =>
-    vps.neighbours.firewalld.unsaved
-      ? [
-          {
-            host: "vps",
-            message: "firewalld has settings that only last until its next reload, and ds4 has to reload it",
-            hint: "keep them ('firewall-cmd --runtime-to-permanent') or drop them ('firewall-cmd --reload') first",
-          },
-        ]
-      : [],
 };

@@ -111,11 +111,19 @@ describe("nftables chains that shut out what they don't know", () => {
 });
 
 describe("firewalld and nftables.service", () => {
-  it("are there or not, and have something that doesn't last", () => {
-    expect(neighbours()).toMatchObject({ flushes: false, firewalld: { installed: false, unsaved: false } });
-    expect(neighbours({ firewalls: "flushes\nfirewalld\nunsaved\n" })).toMatchObject({
+  it("are there or not, in use or not", () => {
+    expect(neighbours()).toMatchObject({ flushes: false, firewalld: { installed: false, reload: false } });
+    expect(neighbours({ firewalls: "flushes\nfirewalld\nreload\n" })).toMatchObject({
       flushes: true,
-      firewalld: { installed: true, unsaved: true },
+      firewalld: { installed: true, reload: true },
     });
+  });
+
+  it("are spoken of before something of theirs goes, or of ds4's", () => {
+    const about = { publicIPv4: "203.0.113.144", uplinkIPv4: "203.0.113.144", keepPorts: [22] };
+    expect(neighbourNotes(neighbours({ firewalls: "flushes\nfirewalld\nreload\n" }), about)).toEqual([
+      expect.stringContaining("'firewall-cmd --runtime-to-permanent' keeps it"),
+      expect.stringContaining("'systemctl reload nftables' brings them back"),
+    ]);
   });
 });
