@@ -1,9 +1,9 @@
 import { HostError } from "../core/errors.js";
-import { contains4, whyNotGlobal6, whyNotPublic4 } from "../inventory/addresses.js";
+import { whyNotGlobal6, whyNotPublic4 } from "../inventory/addresses.js";
 import type { Site } from "../inventory/site.js";
 import { deriveEndpoint } from "./endpoint.js";
 import { earlierRules } from "./router/earlier-rules.js";
-import type { RouterFacts, RouterInterface } from "./router/facts.js";
+import { networkOf, type RouterFacts, type RouterInterface } from "./router/facts.js";
 import type { HostLink, VpsFacts } from "./vps/facts.js";
 import { neighbourNotes } from "./vps/neighbour-notes.js";
 
@@ -230,9 +230,7 @@ function findGateway(site: Site, router: RouterFacts): { uplink: RouterInterface
 }
 
 function findZones(site: Site, router: RouterFacts, uplink: RouterInterface) {
-  const lan = router.interfaces.find((entry) =>
-    entry.ipv4.some((own) => contains4(`${own.address}/${own.mask}`, site.server)),
-  );
+  const lan = networkOf(router, site.server);
   if (lan === undefined) {
     const networks = router.interfaces
       .filter(({ name }) => name !== "loopback")

@@ -1,7 +1,6 @@
 import { type Probe, quote, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
-import type { RouterFacts } from "../hosts/router/facts.js";
-import { contains4 } from "../inventory/addresses.js";
+import { networkOf, type RouterFacts } from "../hosts/router/facts.js";
 import type { Site } from "../inventory/site.js";
 import { visitorIPv4 } from "./visitor.js";
 
@@ -22,9 +21,7 @@ wait`,
 
 /** The router's own way by its provider's IPv4, and the routes of a LAN host that isn't the server. */
 export function routerConnections(site: Site, facts: RouterFacts, design: Pick<Design, "publicIPv4">): Probe {
-  const lan = facts.interfaces.find((entry) =>
-    entry.ipv4.some((own) => contains4(`${own.address}/${own.mask}`, site.server)),
-  );
+  const lan = networkOf(facts, site.server);
   const last = Number(site.server.split(".")[3]);
   const other = [...site.server.split(".").slice(0, 3), last > 1 ? last - 1 : last + 1].join(".");
   return {

@@ -1,5 +1,5 @@
 import { contains4 } from "../../inventory/addresses.js";
-import type { RouterFacts } from "./facts.js";
+import { networkOf, type RouterFacts } from "./facts.js";
 
 /** Where ds4's two rules are in the router's list: behind mwan3's (1000 to 3000) and before everything of netifd's. */
 export const rulePriorities = { main: 4200, table: 4201 } as const;
@@ -18,9 +18,7 @@ export type EarlierRule = {
  */
 export function earlierRules(router: RouterFacts, server: string): readonly EarlierRule[] {
   const lines = router.rules.split("\n");
-  const lan = router.interfaces.find(({ ipv4 }) =>
-    ipv4.some(({ address, mask }) => contains4(`${address}/${mask}`, server)),
-  );
+  const lan = networkOf(router, server);
   const leaves = (table: string) => lines.includes(`default ${table}`);
   return lines.flatMap((line): EarlierRule[] => {
     const [, number, from = "", rest = ""] = /^(\d+):\s+from (\S+)\s*(.*?)\s*$/.exec(line) ?? [];

@@ -4,7 +4,7 @@ import { ConflictError, HostError } from "../../core/errors.js";
 import { readJson } from "../../core/json.js";
 import { type Owned, parseOwned } from "../../core/owned.js";
 import { type Probe, required, type Section } from "../../core/script.js";
-import { canonicalIPv4, canonicalIPv6 } from "../../inventory/addresses.js";
+import { canonicalIPv4, canonicalIPv6, contains4 } from "../../inventory/addresses.js";
 import { parseUciExport, type UciSection, valuesOf } from "./uci.js";
 
 /** An interface of netifd that is up, or could be. */
@@ -58,6 +58,14 @@ export type RouterFacts = {
   /** Kibibytes free for files under /etc. */
   readonly freeKib: number;
 };
+
+/** The router's interface in whose network an IPv4 address is. */
+export function networkOf(
+  { interfaces }: Pick<RouterFacts, "interfaces">,
+  address: string,
+): RouterInterface | undefined {
+  return interfaces.find(({ ipv4 }) => ipv4.some((own) => contains4(`${own.address}/${own.mask}`, address)));
+}
 
 export const routerProbes: readonly Probe[] = [
   {
