@@ -71,7 +71,12 @@ systemctl -q enable --now fail2ban; n=0; until ${bannedByFail2ban} 2>/dev/null |
     name: "firewalld",
     start:
       "systemctl -q enable --now firewalld; firewall-cmd -q --permanent --add-port=4433/tcp; firewall-cmd -q --reload",
-    events: ["firewall-cmd --reload", "systemctl restart firewalld"],
+    events: [
+      "systemctl reload firewalld",
+      "systemctl restart firewalld",
+      // By hand, and then as ds4 says.
+      "firewall-cmd --reload; systemctl reload firewalld",
+    ],
     alive: "firewall-cmd --list-ports | grep -q 4433/tcp && echo alive",
     note: /firewalld on the VPS is reloaded, which drops what was set there without --permanent/,
   },

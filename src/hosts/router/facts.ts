@@ -78,9 +78,8 @@ echo "uid=$(id -u)"
 for p in apk opkg; do command -v $p >/dev/null && echo "packages=$p"; done
 case "$(ip -V 2>&1)" in *iproute2*) echo tool=yes ;; esac
 { [ -d /sys/module/ip6_tunnel ] || [ -n "$(find /lib/modules -name 'ip6_tunnel.ko*' 2>/dev/null)" ] || grep -qs /ip6_tunnel.ko "/lib/modules/$(uname -r)/modules.builtin"; } && echo module=yes
-for d in /sys/class/net/*; do echo "mtu=\${d##*/} $(cat "$d/mtu" 2>/dev/null)"; done
-now=$(date +%s)
-for f in /var/run/rpcd/snapshot-files/*; do [ -e "$f" ] && [ $((now - $(date -r "$f" +%s))) -lt 600 ] && echo pending=yes; done
+for d in /sys/class/net/*; do mtu=; read -r mtu 2>/dev/null <"$d/mtu"; echo "mtu=\${d##*/} $mtu"; done
+for f in /var/run/rpcd/snapshot-files/*; do [ -e "$f" ] && [ $(($(date +%s) - $(date -r "$f" +%s))) -lt 600 ] && echo pending=yes; done
 set -- $(df -Pk /etc 2>/dev/null | tail -n 1); echo "free=$4"
 { [ -w /etc ] && [ -w /etc/config ]; } || echo readonly=yes
 for f in /etc/ds4/site /etc/init.d/ds4; do [ ! -e "$f" ] || echo marked=yes; done

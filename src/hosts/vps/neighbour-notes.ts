@@ -33,6 +33,11 @@ export function neighbourNotes(
           "firewalld on the VPS is reloaded, which drops what was set there without --permanent; 'firewall-cmd --runtime-to-permanent' keeps it",
         ]
       : []),
+    ...(firewalld.installed
+      ? [
+          "'firewall-cmd --reload', typed on the VPS, takes ds4's rules away, too; 'systemctl reload firewalld' does the same and brings them back",
+        ]
+      : []),
     ...(flushes
       ? [
           "'nft -f /etc/nftables.conf', typed on the VPS, takes ds4's rules away, too; 'systemctl reload nftables' brings them back",

@@ -16,9 +16,11 @@ export const rules: RouterStep = {
       [String(rulePriorities.table), { rule: `from ${site.server} lookup ${site.tunnel.table}` }],
     ]),
   // And which of their tables have a default route.
-  probe: () => `ip rule || exit
-for t in $(ip rule | sed -n 's/.* lookup \\([^ ]*\\).*/\\1/p' | sort -u); do
-  ! ip route show table "$t" 2>/dev/null | grep -q '^default' || echo "default $t"
+  probe: () => `rules=$(ip rule) || exit
+echo "$rules"
+for t in $(echo "$rules" | sed -n 's/.* lookup \\([^ ]*\\).*/\\1/p' | sort -u); do
+  case $(ip route show table "$t" 2>/dev/null) in default* | *"
+default"*) echo "default $t" ;; esac
 done`,
   parse: (section, facts) => {
     const items = new Map<string, State>();

@@ -68,8 +68,10 @@ export const tunnel: RouterStep = {
   // ARPHRD_TUNNEL6.
   probe: () => `[ -d /sys/module/ip6_tunnel ] || exit 0
 for d in /sys/class/net/*; do
-echo "@ \${d##*/} $(cat "$d/mtu" 2>/dev/null) $(cat "$d/flags" 2>/dev/null) $(cat "/proc/sys/net/ipv4/conf/\${d##*/}/rp_filter" 2>/dev/null)"
-[ "$(cat "$d/type" 2>/dev/null)" != 769 ] || { ip -6 tunnel show "\${d##*/}" 2>/dev/null; echo; }
+n=\${d##*/} mtu= flags= filter= type=
+{ read -r mtu <"$d/mtu"; read -r flags <"$d/flags"; read -r type <"$d/type"; read -r filter <"/proc/sys/net/ipv4/conf/$n/rp_filter"; } 2>/dev/null
+echo "@ $n $mtu $flags $filter"
+[ "$type" != 769 ] || { ip -6 tunnel show "$n" 2>/dev/null; echo; }
 done
 true`,
   parse: (section, facts, site) => {

@@ -1,7 +1,8 @@
 import type { State } from "../../core/state.js";
 import type { World } from "../../hosts/world.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
-import type { VpsStep } from "./boot.js";
+import { bootScriptPath, type VpsStep } from "./boot.js";
+import { restoreChains } from "./flushers.js";
 
 /** A zone for the tunnel, and what may come in and go through (firewalld.zone(5), firewalld.policy(5)). */
 function files({ site, design }: World): readonly (readonly [string, State])[] {
@@ -49,6 +50,13 @@ function files({ site, design }: World): readonly (readonly [string, State])[] {
   ];
 }
 
+/** It takes away everybody's rules of iptables, too: ds4's are brought back where they were there. */
+const reload = `if systemctl -q is-active firewalld; then
+  had=; ! iptables -w -t nat -S DS4-PREROUTING >/dev/null 2>&1 || had=1
+  firewall-cmd -q --reload
+  [ -z "$had" ] || [ ! -x ${bootScriptPath} ] || ${restoreChains}
+fi`;
+
 /**
  * firewalld rejects what it doesn't know in a table of its own, whatever iptables accepts. Visitors' connections pass
  * it, as everything does that was turned over (`ct status dnat`); the tunnel's packets and the server's own
@@ -61,7 +69,7 @@ export const firewalld: VpsStep = {
   probe: () => probeFiles(["/etc/firewalld/zones/ds4.xml", "/etc/firewalld/policies/ds4-*.xml"]),
   parse: parseFiles,
   render: (changes, context) => {
-    context.finally("! systemctl -q is-active firewalld || firewall-cmd -q --reload");
+    context.finally(reload);
     return renderFiles(changes, context);
   },
 };

@@ -2,30 +2,39 @@ import type { State } from "../../core/state.js";
 import { fileState } from "../files.js";
 import { runParts } from "./boot.js";
 
+/** The line that makes ds4's chains anew, and nothing else. */
+export const restoreChains = runParts("chains", ["ipv6", "ipv4"]);
+
+// Never in the way of the service itself, hence the `-`.
+const after = (...moments: readonly string[]) => moments.map((moment) => `${moment}=-${restoreChains}`);
+
 /**
  * Services that take away everybody's rules when they load or drop their own: Debian's /etc/nftables.conf begins with
- * `flush ruleset`, and netfilter-persistent restores tables as they were saved. Each gets a drop-in that brings ds4's
- * back, whether the service is in use or not: it may be some day.
+ * `flush ruleset`, netfilter-persistent restores tables as they were saved, and firewalld flushes iptables whatever its
+ * backend is. Each gets a drop-in that brings ds4's back, whether the service is in use or not: it may be some day.
  */
 const flushers = {
-  nftables: ["ExecStartPost", "ExecReload", "ExecStopPost"],
+  nftables: after("ExecStartPost", "ExecReload", "ExecStopPost"),
   // It has no reload of its own.
-  "netfilter-persistent": ["ExecStartPost", "ExecStopPost"],
+  "netfilter-persistent": after("ExecStartPost", "ExecStopPost"),
+  firewalld: [
+    ...after("ExecStartPost", "ExecStopPost"),
+    // Its own way, a signal, doesn't say when it is done.
+    "ExecReload=",
+    "ExecReload=/usr/bin/firewall-cmd --reload",
+    ...after("ExecReload"),
+  ],
 } as const;
 
 const path = (service: string) => `/etc/systemd/system/${service}.service.d/ds4.conf`;
 
-/** Never in the way of the service itself, hence the `-`. */
-const dropIn = (moments: readonly string[]) => `# Written by ds4: this service takes away everybody's rules.
+const dropIn = (lines: readonly string[]) => `# Written by ds4: this service takes away everybody's rules.
 [Service]
-${moments.map((moment) => `${moment}=-${runParts("chains", ["ipv6", "ipv4"])}\n`).join("")}`;
+${lines.map((line) => `${line}\n`).join("")}`;
 
 /** The drop-ins, by path. */
 export function flusherFiles(): readonly (readonly [string, State])[] {
-  return Object.entries(flushers).map(([service, moments]) => [
-    path(service),
-    fileState(dropIn(moments), "644"),
-  ]);
+  return Object.entries(flushers).map(([service, lines]) => [path(service), fileState(dropIn(lines), "644")]);
 }
 
 /** Where they are, for a probe. */

@@ -123,6 +123,7 @@ describe("firewalld and nftables.service", () => {
     const about = { publicIPv4: "203.0.113.144", uplinkIPv4: "203.0.113.144", keepPorts: [22] };
     expect(neighbourNotes(neighbours({ firewalls: "flushes\nfirewalld\nreload\n" }), about)).toEqual([
       expect.stringContaining("'firewall-cmd --runtime-to-permanent' keeps it"),
+      expect.stringContaining("'systemctl reload firewalld' does the same and brings them back"),
       expect.stringContaining("'systemctl reload nftables' brings them back"),
     ]);
   });

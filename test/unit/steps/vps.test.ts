@@ -226,7 +226,7 @@ describe("the files of a VPS", () => {
   const paths = (more: Parameters<typeof world>[0]) => all(more).filter((path) => !dropIn.test(path));
 
   it("bring its rules back after services that take away everybody's, where there is systemd", () => {
-    const services = ["netfilter-persistent", "nftables"].map(
+    const services = ["firewalld", "netfilter-persistent", "nftables"].map(
       (name) => `/etc/systemd/system/${name}.service.d/ds4.conf`,
     );
     expect(all({}).filter((path) => dropIn.test(path))).toEqual(services);

@@ -58,6 +58,8 @@ echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
 rm -f /etc/systemd/system/nftables.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
 rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
+rm -f /etc/systemd/system/firewalld.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/ds4.service'
 rm -f /etc/systemd/system/ds4.service
 echo '@ds4 file /etc/network/if-up.d/ds4'
@@ -68,6 +70,7 @@ echo '@ds4 file /etc/ds4/site'
 rm -f /etc/ds4/site
 rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
+rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :
 rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :
 [ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0

@@ -173,6 +173,19 @@ ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
 mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecReload=
+ExecReload=/usr/bin/firewall-cmd --reload
+ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
+' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
 echo '@ds4 file /etc/network/if-up.d/ds4'
 ( umask 077; mkdir -p /etc/network/if-up.d )
 ( umask 077; printf '%s' '#!/bin/sh
