@@ -6,8 +6,18 @@ export default defineConfig({
       {
         // Without isolation, which would load everything anew for each file: a third of the time.
         test: {
-          name: "fast",
+          name: "unit",
           include: ["test/{unit,cases,properties}/**/*.test.ts"],
+          testTimeout: 20_000,
+          isolate: false,
+          maxWorkers: "100%",
+        },
+      },
+      {
+        // With processes of their own on this machine: shells, SSH servers on loopback, ds4 itself.
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
           testTimeout: 20_000,
           isolate: false,
           maxWorkers: "100%",

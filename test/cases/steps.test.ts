@@ -6,7 +6,7 @@ import { aimFor, changeScripts, checkOwner, nothing, planSite } from "../../src/
 import { readHosts, withPath } from "../../src/converge/read.js";
 import { Ds4Error } from "../../src/core/errors.js";
 import { loadSite, parseSite } from "../../src/inventory/load.js";
-import { runScript, shells } from "../properties/shells.js";
+import { runScript, shells } from "../shells.js";
 import { recordedShell, recordingShell } from "./recorded-shell.js";
 
 /** What a case is made of and how to add one: README.md. */

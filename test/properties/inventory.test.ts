@@ -86,7 +86,7 @@ describe("any inventory", () => {
         const { name: _name, file: _file, ...again } = site;
         expect(parse(stringify(again))).toEqual(site);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -122,7 +122,7 @@ describe("any inventory", () => {
       fc.property(text, (document) => {
         parse(document);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     );
   });
 });
@@ -171,7 +171,7 @@ describe("a target", () => {
           expect(error.hint).toBeDefined();
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 });

@@ -12,7 +12,7 @@ import { ConflictError, HostError } from "../../../src/core/errors.js";
 import type { Owned } from "../../../src/core/owned.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
-import { runScript, shells } from "../../properties/shells.js";
+import { runScript, shells } from "../../shells.js";
 import { router, site, vps } from "../world.js";
 
 type More = { vps?: Partial<VpsFacts>; router?: Partial<RouterFacts> };

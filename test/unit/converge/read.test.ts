@@ -4,7 +4,7 @@ import { HostError } from "../../../src/core/errors.js";
 import type { RunResult, Shell } from "../../../src/core/shell.js";
 import { parseSite } from "../../../src/inventory/load.js";
 import { type HostName, recordedShell } from "../../cases/recorded-shell.js";
-import { runScript, shells, title } from "../../properties/shells.js";
+import { runScript, shells, title } from "../../shells.js";
 
 const site = parseSite("vps: { ssh: vps }\nrouter: { ssh: router }\nserver: 192.168.1.210\n", "lab.yaml");
 

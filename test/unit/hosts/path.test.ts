@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { quote } from "../../../src/core/script.js";
 import { measurePath, parsePath, pathProbe } from "../../../src/hosts/vps/path.js";
-import { runScript, shells, title } from "../../properties/shells.js";
+import { runScript, shells, title } from "../../shells.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-path-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { Ds4Error } from "../../../src/core/errors.js";
 import { resolveHost } from "../../../src/ssh/host-config.js";
 import { parseTarget } from "../../../src/ssh/target.js";
-import { makeHome } from "./test-server.js";
+import { makeHome } from "../../integration/ssh/test-server.js";
 
 function resolve(config: string, target: string) {
   const { surroundings } = makeHome(config);

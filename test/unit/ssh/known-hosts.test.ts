@@ -13,7 +13,7 @@ import {
   parseKnownHosts,
   renderKnownHost,
 } from "../../../src/ssh/known-hosts.js";
-import { ecdsa, ed25519, publicBlob, rsa } from "./test-server.js";
+import { ecdsa, ed25519, publicBlob, rsa } from "../../integration/ssh/test-server.js";
 
 const [a, b, r, e] = [ed25519(), ed25519(), rsa(), ecdsa()].map(publicBlob) as [
   Buffer,

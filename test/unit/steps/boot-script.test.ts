@@ -6,7 +6,7 @@ import { group } from "../../../src/core/script.js";
 import type { State } from "../../../src/core/state.js";
 import { type BootStep, bootScript, bootScriptPath } from "../../../src/steps/vps/boot.js";
 import { sysctl } from "../../../src/steps/vps/sysctl.js";
-import { runScript, shells, title } from "../../properties/shells.js";
+import { runScript, shells, title } from "../../shells.js";
 import { site, vps } from "../world.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-boot-script-"));

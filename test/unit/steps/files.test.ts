@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { group } from "../../../src/core/script.js";
 import type { Items } from "../../../src/core/state.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../../../src/steps/files.js";
-import { runScript, shells, title } from "../../properties/shells.js";
+import { runScript, shells, title } from "../../shells.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-files-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

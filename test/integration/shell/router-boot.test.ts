@@ -5,8 +5,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { group } from "../../../src/core/script.js";
 import { type Change, diff, type Items } from "../../../src/core/state.js";
 import { boot } from "../../../src/steps/router/boot.js";
-import { runScript, shells, title } from "../../properties/shells.js";
-import { router, site, world } from "../world.js";
+import { runScript, shells, title } from "../../shells.js";
+import { router, site, world } from "../../unit/world.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-boot-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestShell } from "./shells.js";
+import type { TestShell } from "../../shells.js";
 
 /** What does nothing but to files that it is given, all of them in the sandbox. */
 const harmless =

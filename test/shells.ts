@@ -1,13 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** A folder in which every tool is BusyBox's, as on a router; undefined where it isn't installed. */
 function busyboxTools(): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "ds4-busybox-"));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return spawnSync("busybox", ["--install", "-s", folder]).status === 0 ? folder : undefined;
+  const folder = fileURLToPath(new URL("../node_modules/.cache/busybox", import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  // What is there already, it says and leaves alone.
+  spawnSync("busybox", ["--install", "-s", folder]);
+  return existsSync(join(folder, "ash")) ? folder : undefined;
 }
 
 const tools = busyboxTools();

@@ -14,7 +14,7 @@ import {
 } from "../../../src/core/dead-man-switch.js";
 import { leaseSeconds, lockProbe, readLock, releaseLine, renewScript } from "../../../src/core/lock.js";
 import { group } from "../../../src/core/script.js";
-import { runScript, shells, title } from "../../properties/shells.js";
+import { runScript, shells, title } from "../../shells.js";
 
 const arming: Arming = { run: "0123abcd", command: "apply", by: "me@laptop", since: "2026-01-01T00:00:00Z" };
 let root: string;

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { group, quote, writeFile } from "../../src/core/script.js";
-import { runScript, shells, title } from "./shells.js";
+import { group, quote, writeFile } from "../../../src/core/script.js";
+import { runScript, shells, title } from "../../shells.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-cut-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Change, State } from "../../src/core/state.js";
-import { parseUciExport } from "../../src/hosts/router/uci.js";
-import { uci as uciStep } from "../../src/steps/router/uci.js";
+import type { Change, State } from "../../../src/core/state.js";
+import { parseUciExport } from "../../../src/hosts/router/uci.js";
+import { uci as uciStep } from "../../../src/steps/router/uci.js";
 
 // The lab router's uci, which test/contract holds against recordings of the real one.
-const overlay = fileURLToPath(new URL("../lab/machines/router/overlay", import.meta.url));
+const overlay = fileURLToPath(new URL("../../lab/machines/router/overlay", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "ds4-uci-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const [conf, staged] = [join(folder, "config"), join(folder, "staged")];

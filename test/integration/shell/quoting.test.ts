@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { group, quote, writeFile } from "../../src/core/script.js";
-import { runScript, shells, title } from "./shells.js";
+import { group, quote, writeFile } from "../../../src/core/script.js";
+import { runScript, shells, title } from "../../shells.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-quoting-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

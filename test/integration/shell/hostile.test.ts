@@ -4,17 +4,17 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { aimFor, changeScript, nothing, planSite } from "../../src/converge/plan-site.js";
-import { readHosts } from "../../src/converge/read.js";
-import { Ds4Error, InventoryError } from "../../src/core/errors.js";
-import type { Shell } from "../../src/core/shell.js";
-import { parseSite } from "../../src/inventory/load.js";
-import type { Site } from "../../src/inventory/site.js";
-import { resolveHost } from "../../src/ssh/host-config.js";
-import { parseTarget } from "../../src/ssh/target.js";
-import { type HostName, recordedShell } from "../cases/recorded-shell.js";
+import { aimFor, changeScript, nothing, planSite } from "../../../src/converge/plan-site.js";
+import { readHosts } from "../../../src/converge/read.js";
+import { Ds4Error, InventoryError } from "../../../src/core/errors.js";
+import type { Shell } from "../../../src/core/shell.js";
+import { parseSite } from "../../../src/inventory/load.js";
+import type { Site } from "../../../src/inventory/site.js";
+import { resolveHost } from "../../../src/ssh/host-config.js";
+import { parseTarget } from "../../../src/ssh/target.js";
+import { type HostName, recordedShell } from "../../cases/recorded-shell.js";
+import { runScript, shells, title } from "../../shells.js";
 import { hostile, makeSandbox, trap } from "./sandbox.js";
-import { runScript, shells, title } from "./shells.js";
 
 const valid = {
   vps: {
