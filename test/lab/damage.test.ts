@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Damage, damages } from "./damages.js";
-import { applied, ds4Json, eventually, lab, must } from "./machines.js";
+import { ds4Json, eventually, must, startApplied } from "./machines.js";
 import { expectPath } from "./visitor.js";
 
 type Changes = Awaited<ReturnType<typeof ds4Json>>["changes"];
@@ -15,10 +15,7 @@ function named(changes: Changes): string[] {
 }
 
 describe("what somebody breaks by hand", () => {
-  beforeAll(async () => {
-    await lab("reset");
-    await applied();
-  });
+  beforeAll(startApplied);
 
   const rounds = [...new Set(damages.map(({ round }) => round))].sort();
 

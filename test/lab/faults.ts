@@ -22,6 +22,11 @@ async function cutLaptop(host: "vps" | "router"): Promise<void> {
   );
 }
 
+/** Sets the wall clock, as a late answer of a time server does. */
+async function stepClock(host: "vps" | "router", seconds: number): Promise<void> {
+  await must(host, `date -s "@$(( $(date +%s) + ${seconds} ))" >/dev/null`);
+}
+
 /** What can strike at any moment of a change. */
 export const faults: readonly Fault[] = [
   { name: "ds4 killed", silent: true, strike: (_, ds4) => void ds4.kill("SIGKILL") },
@@ -62,6 +67,21 @@ export const faults: readonly Fault[] = [
       );
     },
   },
+  {
+    name: "the SSH daemon taking no new connections",
+    // Those that are open stay, and it comes back by itself: the lab has no other way in either.
+    strike: async (host) => {
+      await on(
+        host,
+        host === "vps"
+          ? "systemctl stop ssh.socket ssh 2>/dev/null; (sleep 45; systemctl start ssh) >/dev/null 2>&1 &"
+          : `nft 'table inet deaf { chain input { type filter hook input priority -300; tcp dport 22 tcp flags & (syn | ack) == syn reject with tcp reset; }; }'
+(sleep 45; nft delete table inet deaf) >/dev/null 2>&1 &`,
+      );
+    },
+  },
+  { name: "the host's clock an hour on", strike: (host) => stepClock(host, 3600) },
+  { name: "the host's clock an hour back", strike: (host) => stepClock(host, -3600) },
   { name: "Ctrl-C", strike: (_, ds4) => void ds4.kill("SIGINT") },
   {
     name: "Ctrl-C twice",
@@ -80,8 +100,8 @@ export type Condition = {
   prepare(): Promise<unknown>;
   mend?(): Promise<unknown>;
   readonly ends: "applied" | "before";
-  /** Whether it is among the few that run with the other tests. */
-  readonly bounded?: boolean;
+  /** Whether it is left to `scripts/faults`: with the other tests, only a few run. */
+  readonly seldom?: boolean;
 };
 
 export const conditions: readonly Condition[] = [
@@ -90,12 +110,14 @@ export const conditions: readonly Condition[] = [
     prepare: () => lab("link", "laptop", "loss", "10"),
     mend: () => lab("link", "laptop", "clear"),
     ends: "applied",
+    seldom: true,
   },
   {
     name: "800 ms round trip to both hosts",
     prepare: () => lab("link", "laptop", "rtt", "800"),
     mend: () => lab("link", "laptop", "clear"),
     ends: "applied",
+    seldom: true,
   },
   {
     name: "protocol 4 dropped by the VPS's provider",
@@ -108,7 +130,6 @@ export const conditions: readonly Condition[] = [
     prepare: () => lab("link", "wan", "proto4", "drop"),
     mend: () => lab("link", "wan", "clear"),
     ends: "before",
-    bounded: true,
   },
   {
     name: "the home server is off",
@@ -116,6 +137,7 @@ export const conditions: readonly Condition[] = [
     mend: () =>
       must("world", "ip -n server link set eth0 up; ip -n server route replace default via 192.168.1.1"),
     ends: "before",
+    seldom: true,
   },
   {
     name: "no room on the VPS's disk",

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Forged, forge, named, type Seen } from "./forge.js";
-import { applied, lab } from "./machines.js";
+import { startApplied } from "./machines.js";
 import { client, publicIPv4, server } from "./visitor.js";
 
 const vpsEnd = "2001:db8:1:0:203:0:113:144";
@@ -35,10 +35,7 @@ const nowhere: Omit<Seen, "vps" | "router"> = {
 };
 
 describe("forged packets", () => {
-  beforeAll(async () => {
-    await lab("reset");
-    await applied();
-  });
+  beforeAll(startApplied);
 
   const wrappings = ["4", "dstopt", "fragment", "41", "gre"] as const;
   const whole = { vps: `${server}>${client}`, router: `${client}>${server}` };

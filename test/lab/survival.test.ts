@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { applied, ds4, eventually, lab, must, on, vpsVariant } from "./machines.js";
+import { ds4, eventually, must, on, startApplied, vpsVariant } from "./machines.js";
 import { expectPath } from "./visitor.js";
 
 /** The path works without ds4, and status agrees. */
@@ -25,10 +25,7 @@ async function reboot(...machines: readonly ("vps" | "router")[]): Promise<void>
 }
 
 describe("what the setup survives by itself", () => {
-  beforeAll(async () => {
-    await lab("reset");
-    await applied();
-  });
+  beforeAll(startApplied);
 
   const uplinkRestarts =
     vpsVariant === "ifupdown"
