@@ -31,7 +31,7 @@ export type Armed = Arming & {
 };
 
 /** Whoever decides, a confirmation or an undo, does it alone; one that is killed is out of the way. */
-const decide = [`mkdir -p -m 700 ${runFolder}`, `exec 9>${runFolder}/deciding`, "flock 9"];
+const decide = [`umask 077; mkdir -p ${runFolder}`, `exec 9>${runFolder}/deciding`, "flock 9"];
 
 const bootHooks: Readonly<Record<HostName, readonly string[]>> = {
   vps: [
@@ -82,7 +82,6 @@ function undoScript(host: HostName, arming: Arming, lines: readonly string[]): s
 {
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 cd /
-umask 077
 exec </dev/null
 # Whoever began this may go away: it goes on.
 trap '' HUP PIPE INT
@@ -134,7 +133,7 @@ export function armLines(
         ]
       : [`ln -sf ${undoPath} ${bootHooks.router[0]}`]),
     "read -r up _ </proc/uptime",
-    `{ printf '%s' ${quote(text.join(""))}; echo "until=$((\${up%%.*} + ${seconds}))"; echo "boot=$(cat /proc/sys/kernel/random/boot_id)"; } >${folder}/new`,
+    `( umask 077; { printf '%s' ${quote(text.join(""))}; echo "until=$((\${up%%.*} + ${seconds}))"; echo "boot=$(cat /proc/sys/kernel/random/boot_id)"; } >${folder}/new )`,
     ...(host === "vps"
       ? [
           "if [ -d /run/systemd/system ]; then",
@@ -150,7 +149,7 @@ export function armLines(
 /** Before the lines of a change: whoever undoes it ends it first. And a change without a switch is none. */
 export const underSwitch = [
   `[ -e ${armedFile} ] || { echo 'the dead-man switch has fired already' >&2; exit 1; }`,
-  `echo $$ >${runFolder}/change`,
+  `( umask 077; echo $$ >${runFolder}/change )`,
 ];
 
 /** Makes the change of `run` last. Exit status 3: it is too late, the host has gone back or is about to. */
@@ -173,7 +172,11 @@ export function confirmScript(host: HostName, run: string, last: readonly string
 export function undoNow(last: readonly string[] = []): string {
   // Not to our channel: it would end with that.
   const log = `${runFolder}/undo.log`;
-  return group([`[ ! -x ${undoPath} ] || ${undoPath} >${log} 2>&1 || { cat ${log} >&2; exit 1; }`, ...last]);
+  return group([
+    "umask 077",
+    `[ ! -x ${undoPath} ] || ${undoPath} >${log} 2>&1 || { cat ${log} >&2; exit 1; }`,
+    ...last,
+  ]);
 }
 
 /** Prints the armed switch, if there is one. */

@@ -28,7 +28,7 @@ const write = ({ run, by, since }: Lease) =>
 export function lockProbe(lease: Lease): Probe {
   return {
     name: "lock",
-    script: `mkdir -p -m 700 ${runFolder}
+    script: `umask 077; mkdir -p ${runFolder}
 exec 9>${file}.guard; flock 9
 read -r now _ </proc/uptime; now=\${now%%.*}; until=0
 [ ! -r ${file} ] || until=$(sed -n 's/^until=//p' ${file})
@@ -45,7 +45,7 @@ fi`,
 export function renewScript(lease: Lease): string {
   return group([
     `grep -qsx ${quote(`run=${lease.run}`)} ${file} || exit 1`,
-    "read -r now _ </proc/uptime; now=${now%%.*}",
+    "umask 077; read -r now _ </proc/uptime; now=${now%%.*}",
     write(lease),
   ]);
 }

@@ -1,6 +1,7 @@
 import chalk from "chalk";
 import type { SitePlan } from "../converge/plan-site.js";
 import type { StepChange } from "../core/plan.js";
+import { printable } from "../core/printable.js";
 import { changedFields, type State } from "../core/state.js";
 import type { Proof } from "../proof/judge.js";
 import type { Result } from "./result.js";
@@ -24,7 +25,7 @@ export function describeProofs(proofs: readonly Proof[]): string {
   return proofs
     .map(({ name, proved, seen }) => {
       const mark = proved === undefined ? chalk.dim("-") : proved ? chalk.green("✔") : chalk.red("✖");
-      return `  ${mark} ${name}${proved === undefined ? " (not proved)" : ""}: ${seen}`;
+      return `  ${mark} ${name}${proved === undefined ? " (not proved)" : ""}: ${printable(seen)}`;
     })
     .join("\n");
 }
@@ -33,7 +34,7 @@ export function describeProofs(proofs: readonly Proof[]): string {
 export function describeUnconfirmed(waiting: NonNullable<Result["unconfirmed"]>, site: string): string {
   const [first] = waiting;
   return [
-    `${chalk.yellow("!")} 'ds4 ${first?.command}' by ${first?.by} (begun ${first?.since}) is not confirmed`,
+    `${chalk.yellow("!")} 'ds4 ${first?.command}' by ${printable(first?.by ?? "")} (begun ${printable(first?.since ?? "")}) is not confirmed`,
     ...waiting.map(
       ({ host, secondsLeft }) =>
         `  ${host}: goes back by itself ${secondsLeft > 0 ? `in ${secondsLeft} s` : "now, or at its next boot"}`,
@@ -44,7 +45,7 @@ export function describeUnconfirmed(waiting: NonNullable<Result["unconfirmed"]>,
 
 function describeChange(change: StepChange, direction: "plan" | "drift"): readonly string[] {
   const { from, to } = change;
-  const name = `${change.step} ${change.id}`;
+  const name = printable(`${change.step} ${change.id}`);
   const layer = chalk.dim(` (${change.layer === "live" ? "live" : "for the next boot"})`);
   const tail = direction === "drift" ? layer : "";
   if (from === undefined) {
@@ -68,7 +69,7 @@ function summary(state: State | undefined): string {
   const text = fields
     .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(" ") : value}`)
     .join(", ");
-  return text.includes("\n") || text.length > 90 ? "" : chalk.dim(`  ${text}`);
+  return text.includes("\n") || text.length > 90 ? "" : chalk.dim(`  ${printable(text)}`);
 }
 
 type Value = State[string] | undefined;
@@ -76,7 +77,9 @@ type Value = State[string] | undefined;
 /** What differs in a field: line by line where it is a text or a list. */
 function describeField(name: string, from: Value, to: Value): readonly string[] {
   const lines = (value: Value): readonly string[] =>
-    value === undefined ? [] : Array.isArray(value) ? value : String(value).replace(/\n$/, "").split("\n");
+    value === undefined
+      ? []
+      : (Array.isArray(value) ? value : String(value).replace(/\n$/, "").split("\n")).map(printable);
   const [old, wanted] = [lines(from), lines(to)];
   if (old.length <= 1 && wanted.length <= 1) {
     return [`    ${name}: ${chalk.red(show(from))} -> ${chalk.green(show(to))}`];
@@ -96,5 +99,5 @@ function describeField(name: string, from: Value, to: Value): readonly string[] 
 function show(value: Value): string {
   if (value === undefined) return "(not set)";
   const text = Array.isArray(value) ? value.join(" ") : String(value);
-  return text === "" ? "(empty)" : text;
+  return text === "" ? "(empty)" : printable(text);
 }

@@ -107,18 +107,24 @@ export async function applied(): Promise<void> {
 }
 
 /**
- * Puts the lab into the state that `applied` leaves: the first time by doing it, then by a snapshot, which carries what
- * this very ds4 is made of in its name.
+ * Puts the lab into a state that takes long to come to: the first time by `make`, from a clean one, then by a snapshot,
+ * whose name says what the state was made of.
  */
-export async function startApplied(): Promise<void> {
-  const made = createHash("sha256");
-  for (const path of readdirSync(`${root}/dist`, { recursive: true, encoding: "utf8" }).sort())
-    if (path.endsWith(".js")) made.update(readFileSync(`${root}/dist/${path}`));
-  const name = `applied-${made.digest("hex").slice(0, 12)}`;
-  if ((await end(`${root}/scripts/lab`, ["load", name])).code === 0) return;
+export async function startFrom(name: string, madeOf: string, make: () => Promise<unknown>): Promise<void> {
+  const snapshot = `${name}-${createHash("sha256").update(madeOf).digest("hex").slice(0, 12)}`;
+  if ((await end(`${root}/scripts/lab`, ["load", snapshot])).code === 0) return;
   await lab("reset");
-  await applied();
-  await lab("save", name);
+  await make();
+  await lab("save", snapshot);
+}
+
+/** The state that `applied` leaves. */
+export function startApplied(): Promise<void> {
+  const paths = readdirSync(`${root}/dist`, { recursive: true, encoding: "utf8" }).sort();
+  const code = paths
+    .filter((path) => path.endsWith(".js"))
+    .map((path) => readFileSync(`${root}/dist/${path}`));
+  return startFrom("applied", code.join("\n"), applied);
 }
 
 /** Tries again until it holds, for what takes a moment after a reboot or a reload. */

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ds4Json, eventually, lab, must } from "./machines.js";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ds4Json, eventually, lab, must, startFrom } from "./machines.js";
 import { install, neighbours, onRouter, own } from "./neighbours.js";
 import { routerSnapshot } from "./snapshot.js";
 import { expectNoPath, expectPath, expectWaysOut } from "./visitor.js";
@@ -20,20 +20,13 @@ async function expectInSync(): Promise<void> {
 const asked = process.env.DS4_NEIGHBOURS === "1";
 
 describe.runIf(asked)("others on the VPS", () => {
-  beforeAll(async () => {
-    if (process.env.READY) return;
-    await lab("reset");
-    await must("vps", install);
-    await lab("save", "neighbours");
-  });
-  // Whatever comes next begins with a reset.
-  afterAll(() => (process.env.READY ? Promise.resolve("") : lab("reset")));
+  const installed = () => startFrom("neighbours", install, () => must("vps", install));
 
   describe.each(neighbours)("$name", ({ start, events, alive, note, refused }) => {
     let before = "";
 
     beforeAll(async () => {
-      await lab("load", "neighbours");
+      await installed();
       await must("vps", start);
       expect(await must("vps", alive)).toBe("alive");
     });

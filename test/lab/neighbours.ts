@@ -101,11 +101,11 @@ table inet mine {
 	}
 }
 NFT
-systemctl -q enable nftables; systemctl restart nftables netfilter-persistent`,
+systemctl -q enable nftables; systemctl restart nftables; systemctl restart netfilter-persistent`,
     events: [
       "systemctl reload nftables; systemctl restart netfilter-persistent",
       "systemctl restart nftables; netfilter-persistent save; systemctl restart netfilter-persistent",
-      "systemctl stop nftables; systemctl start nftables netfilter-persistent",
+      "systemctl stop nftables; systemctl start nftables; systemctl restart netfilter-persistent",
     ],
     alive:
       "nft list table inet mine | grep -q 'policy drop' && iptables -S INPUT | grep -q 4444 && echo alive",
@@ -132,7 +132,7 @@ ip rule add fwmark 0x100/0x3f00 lookup 1 priority 2001
 ip rule add fwmark 0x10000/0xff0000 lookup 1 priority 30000
 nft -f - <<'NFT'
 table inet banIP {
-	set blocklistv4 { type ipv4_addr; flags interval; elements = { 192.0.2.0/28, 192.0.2.66 } }
+	set blocklistv4 { type ipv4_addr; flags interval; elements = { 192.0.2.64/28, 192.0.2.99 } }
 	chain wan-input {
 		type filter hook input priority -100; policy accept;
 		ct state established,related counter accept

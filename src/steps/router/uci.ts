@@ -151,7 +151,7 @@ export const uci: RouterStep = {
       ...changes.map(({ id }) => context.mark(id)),
       // What a change that was cut off has staged.
       `[ -z "$(${staged})" ] || for s in ${ids}; do uci -q revert "$s" || :; done`,
-      `mkdir -p -m 700 ${runFolder}`,
+      `( umask 077; mkdir -p ${runFolder}; : >${batchFile} )`,
       `has=$(${packages.map((name) => `uci -q show ${name}`).join("; ")})`,
       "{",
       // A changed section is made anew, so that no option of somebody else's stays in it.

@@ -18,11 +18,12 @@ const flushers = {
   // It has no reload of its own.
   "netfilter-persistent": after("ExecStartPost", "ExecStopPost"),
   firewalld: [
-    ...after("ExecStartPost", "ExecStopPost"),
-    // Its own way, a signal, doesn't say when it is done.
+    // It has its name on the bus before it has its rules, and answers only then.
+    "ExecStartPost=-/usr/bin/firewall-cmd --state",
+    // Its own way to reload, a signal, doesn't say when it is done.
     "ExecReload=",
     "ExecReload=/usr/bin/firewall-cmd --reload",
-    ...after("ExecReload"),
+    ...after("ExecStartPost", "ExecReload", "ExecStopPost"),
   ],
 } as const;
 

@@ -65,7 +65,7 @@ echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_bogon'
 echo '@ds4 uci firewall.ds4_out'
 [ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do uci -q revert "$s" || :; done
-mkdir -p -m 700 /var/run/ds4
+( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
 for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done

@@ -23,7 +23,7 @@ echo '@ds4 uci network.ds4_rule_table'
 echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_out'
 [ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do uci -q revert "$s" || :; done
-mkdir -p -m 700 /var/run/ds4
+( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
 for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done

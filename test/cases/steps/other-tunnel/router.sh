@@ -50,7 +50,7 @@ echo '@ds4 tunnel home4'
 echo '@ds4 uci network.ds4_tunnel'
 echo '@ds4 uci firewall.ds4_zone'
 [ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_tunnel firewall.ds4_zone; do uci -q revert "$s" || :; done
-mkdir -p -m 700 /var/run/ds4
+( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
 for s in network.ds4_tunnel firewall.ds4_zone; do case $has in *"$s="*) echo "delete $s" ;; esac; done

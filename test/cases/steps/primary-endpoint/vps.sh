@@ -173,11 +173,12 @@ echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
 ( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
-ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
-ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStartPost=-/usr/bin/firewall-cmd --state
 ExecReload=
 ExecReload=/usr/bin/firewall-cmd --reload
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
 mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf

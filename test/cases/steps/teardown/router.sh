@@ -25,7 +25,7 @@ echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_endpoint'
 echo '@ds4 uci network.ds4_tunnel'
 [ -z "$({ uci changes network; uci changes firewall; })" ] || for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done
-mkdir -p -m 700 /var/run/ds4
+( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
 for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do case $has in *"$s="*) echo "delete $s" ;; esac; done
