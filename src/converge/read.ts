@@ -105,7 +105,7 @@ async function readRouter(
   more: readonly Probe[] = [],
 ): Promise<HostReading<RouterFacts>> {
   const sections = await read(shell, [...more, ...routerProbes, ...stepProbes(routerSteps, site)]);
-  const facts = parseRouterFacts(sections);
+  const facts = { ...parseRouterFacts(sections), way: shell.way ?? [] };
   return { facts, actual: parseSteps(routerSteps, sections, facts, site), sections };
 }
 

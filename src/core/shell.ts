@@ -2,6 +2,8 @@
 export interface Shell {
   /** Which host it is, in messages: `vps` or `router`. */
   readonly label: string;
+  /** Where its TCP connection leads to, with those of the jump hosts before it; an address, or a name to a jump host. */
+  readonly way?: readonly Peer[];
   /**
    * Sends `script` by standard input to a new `sh -s`, on a channel of its own: several may be in flight.
    * An exit status other than 0 is a result; a lost connection, too long or too much throws a ConnectError.
@@ -9,6 +11,8 @@ export interface Shell {
   run(script: string, options?: RunOptions): Promise<RunResult>;
   close(): Promise<void>;
 }
+
+export type Peer = { readonly address: string; readonly port: number };
 
 export interface RunOptions {
   /** Called with each complete line of standard output as it comes, without its newline. */

@@ -76,8 +76,14 @@ export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Desi
       `the path between both ends could not be measured: the MTU ${mtu} is that of their links, less ${overhead}`,
     );
   }
+  // A router that is reached by a port of the VPS's, such as that of a reverse tunnel, has to stay reachable, too.
+  const throughVps = (router.way ?? []).filter(({ address }) => [publicIPv4, uplinkIPv4].includes(address));
   const keepPorts = [
-    ...new Set([...vps.keptPorts, ...(vps.sshPort4 === undefined ? [] : [vps.sshPort4])]),
+    ...new Set([
+      ...vps.keptPorts,
+      ...(vps.sshPort4 === undefined ? [] : [vps.sshPort4]),
+      ...throughVps.map(({ port }) => port),
+    ]),
   ].sort((a, b) => a - b);
   if (keepPorts.length > 0) {
     notes.push(`TCP port ${keepPorts.join(", ")} of ${publicIPv4} stays with the VPS, for SSH`);

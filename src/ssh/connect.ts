@@ -1,7 +1,8 @@
+import { Socket } from "node:net";
 import pRetry, { AbortError } from "p-retry";
 import type { Client } from "ssh2";
 import { ConnectError, Ds4Error } from "../core/errors.js";
-import type { Shell } from "../core/shell.js";
+import type { Peer, Shell } from "../core/shell.js";
 import { jumpFailure } from "./failures.js";
 import { type HostConfig, resolveHost } from "./host-config.js";
 import { logIn } from "./log-in.js";
@@ -38,7 +39,7 @@ const RETRIES = 2;
 const MAX_JUMPS = 8;
 
 /** An open connection, and those that it goes through. */
-type Connection = { readonly client: Client; readonly close: () => void };
+type Connection = { readonly client: Client; readonly way: readonly Peer[]; readonly close: () => void };
 
 /**
  * Connects as `ssh TARGET` would, and gives a shell there.
@@ -88,6 +89,11 @@ async function openConnection(
         : host.proxyCommand !== undefined
           ? openProxyCommand(host.proxyCommand)
           : await openSocket(host, timeoutMs);
+    const address = (stream instanceof Socket && stream.remoteAddress) || host.host;
+    const way = [
+      ...(upstream?.connection.way ?? []),
+      ...(host.proxyCommand === undefined ? [{ address, port: host.port }] : []),
+    ];
     const client = await logIn(host, stream, { ...context.options, notice: context.notice, timeoutMs });
     const close = () => {
       client.end();
@@ -95,7 +101,7 @@ async function openConnection(
       setImmediate(() => client.destroy());
       upstream?.connection.close();
     };
-    return { client, close };
+    return { client, way, close };
   } catch (error) {
     upstream?.connection.close();
     throw error;

@@ -1,15 +1,16 @@
 import type { Client } from "ssh2";
 import { ConnectError } from "../core/errors.js";
-import type { RunOptions, RunResult, Shell } from "../core/shell.js";
+import type { Peer, RunOptions, RunResult, Shell } from "../core/shell.js";
 import type { HostConfig } from "./host-config.js";
 import { ScriptRun } from "./script-run.js";
 import { ShellChannels } from "./shell-channels.js";
 
-type Connection = { readonly client: Client; readonly close: () => void };
+type Connection = { readonly client: Client; readonly way: readonly Peer[]; readonly close: () => void };
 
 /** A root shell at the end of one SSH connection. */
 export class RemoteShell implements Shell {
   readonly label: string;
+  readonly way: readonly Peer[];
   readonly #host: HostConfig;
   readonly #connection: Connection;
   readonly #channels: ShellChannels;
@@ -19,6 +20,7 @@ export class RemoteShell implements Shell {
 
   constructor(label: string, host: HostConfig, connection: Connection, expectedRuns: number) {
     this.label = label;
+    this.way = connection.way;
     this.#host = host;
     this.#connection = connection;
     this.#channels = new ShellChannels(connection.client, host, expectedRuns);

@@ -4,6 +4,7 @@ import { ConflictError, HostError } from "../../core/errors.js";
 import { readJson } from "../../core/json.js";
 import { type Owned, parseOwned } from "../../core/owned.js";
 import { type Probe, required, type Section } from "../../core/script.js";
+import type { Peer } from "../../core/shell.js";
 import { canonicalIPv4, canonicalIPv6, contains4 } from "../../inventory/addresses.js";
 import { parseUciExport, type UciSection, valuesOf } from "./uci.js";
 
@@ -57,6 +58,8 @@ export type RouterFacts = {
   readonly ownPackages: readonly string[];
   /** Kibibytes free for files under /etc. */
   readonly freeKib: number;
+  /** The way by which the laptop came in. */
+  readonly way?: readonly Peer[];
 };
 
 /** The router's interface in whose network an IPv4 address is. */

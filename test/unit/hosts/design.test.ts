@@ -176,6 +176,13 @@ describe("the ports that stay with the VPS", () => {
     expect(made.notes).toEqual([expect.stringMatching(/^TCP port 22, 2222 of 203\.0\.113\.144 stays/)]);
   });
 
+  it("are those by which the router is reached, too", () => {
+    const at = (address: string, port: number) => ({ address, port });
+    const way = [at("198.51.100.1", 22), at("203.0.113.144", 2222), at("localhost", 2200)];
+    expect(design({ router: { way } }).keepPorts).toEqual([22, 2222]);
+    expect(design({ router: { way: [at("2001:db8:1::10", 2222)] } }).keepPorts).toEqual([22]);
+  });
+
   it("are none where the session came by IPv6", () => {
     expect(design({ vps: { sshPort4: undefined } })).toMatchObject({
       keepPorts: [],
