@@ -141,7 +141,9 @@ export function judgeConnections(
   after: Connections,
   excused: (name: string) => boolean = () => false,
 ): Proof {
-  const lost = [...before].filter(([name, value]) => after.get(name) !== value && !excused(name));
+  const differs = [...before].filter(([name, value]) => after.get(name) !== value);
+  const lost = differs.filter(([name]) => !excused(name));
+  const untold = differs.flatMap(([name]) => (excused(name) ? [name] : []));
   return {
     name: `${host}'s own connections`,
     proved: before.size === 0 ? undefined : lost.length === 0,
@@ -149,7 +151,7 @@ export function judgeConnections(
       before.size === 0
         ? `nothing answered the ${host} before the change, so nothing could be compared`
         : lost.length === 0
-          ? `as before: ${[...before.keys()].join(", ")}`
+          ? `as before: ${[...before.keys()].filter((name) => !untold.includes(name)).join(", ")}${untold.length === 0 ? "" : `; not to be told: ${untold.join(", ")}`}`
           : lost
               .map(([name, value]) => `${name}: before '${value}', now '${after.get(name) ?? "no answer"}'`)
               .join("; "),

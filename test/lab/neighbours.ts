@@ -104,7 +104,7 @@ NFT
 systemctl -q enable nftables; systemctl restart nftables; systemctl restart netfilter-persistent`,
     events: [
       "systemctl reload nftables; systemctl restart netfilter-persistent",
-      "systemctl restart nftables; netfilter-persistent save; systemctl restart netfilter-persistent",
+      "netfilter-persistent save; systemctl restart nftables; systemctl restart netfilter-persistent",
       "systemctl stop nftables; systemctl start nftables; systemctl restart netfilter-persistent",
     ],
     alive:

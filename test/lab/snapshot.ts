@@ -30,7 +30,7 @@ echo '# addresses'; ip addr | grep inet | sed 's/^ *//'
 echo '# routes'; for t in main 42 local; do ip route show table $t; done; ip -6 route | sort
 echo '# rules'; ip rule; ip -6 rule
 echo '# uci'; uci export network; uci export firewall; uci export system
-echo '# nft'; nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'
+echo '# nft'; nft list tables | sort | while read -r _ table; do nft list table $table; done | sed 's/packets [0-9]* bytes [0-9]*//'
 echo '# files'; find /etc -type f ! -path '/etc/config/*' | sort | xargs sha256sum; ls -lR /etc | grep -v '^total' | sed 's/^\\(.\\{10\\}\\) *[0-9]* *[^ ]* *[^ ]* *[0-9]* *[A-Z][a-z][a-z] *[0-9]* *[0-9:]* /\\1 /' | grep -v ' config$'
 echo '# packages'; opkg list-installed
 true`,
