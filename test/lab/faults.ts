@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { lab, must, on } from "./machines.js";
+import { eventually, lab, must, on } from "./machines.js";
 
 /** Something that goes wrong in the middle of a change, and what ends it again. */
 export type Fault = {
@@ -21,6 +21,20 @@ async function cutLaptop(host: "vps" | "router"): Promise<void> {
     `nft 'table ip cut { chain forward { type filter hook forward priority 0; ip daddr ${address[host]} drop; ip saddr ${address[host]} drop; }; }'`,
   );
 }
+
+const refuse = `nft 'table inet deaf { chain input { type filter hook input priority -300; tcp dport 22 tcp flags & (syn | ack) == syn reject with tcp reset; }; }'`;
+
+/** Lets nobody in any more for at most 45 seconds, as an SSH daemon that has ended. */
+const deaf = {
+  vps: {
+    begin: "systemctl stop ssh; (sleep 45; systemctl start ssh) >/dev/null 2>&1 &",
+    end: "systemctl start ssh",
+  },
+  router: {
+    begin: `${refuse}; (sleep 45; nft delete table inet deaf) >/dev/null 2>&1 &`,
+    end: "! nft list table inet deaf >/dev/null 2>&1 || nft delete table inet deaf",
+  },
+};
 
 /** Sets the wall clock, as a late answer of a time server does. */
 async function stepClock(host: "vps" | "router", seconds: number): Promise<void> {
@@ -69,16 +83,9 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "the SSH daemon taking no new connections",
-    // Those that are open stay, and it comes back by itself: the lab has no other way in either.
-    strike: async (host) => {
-      await on(
-        host,
-        host === "vps"
-          ? "systemctl stop ssh.socket ssh 2>/dev/null; (sleep 45; systemctl start ssh) >/dev/null 2>&1 &"
-          : `nft 'table inet deaf { chain input { type filter hook input priority -300; tcp dport 22 tcp flags & (syn | ack) == syn reject with tcp reset; }; }'
-(sleep 45; nft delete table inet deaf) >/dev/null 2>&1 &`,
-      );
-    },
+    // Those that are open stay. It comes back by itself: the lab has no other way in either.
+    strike: (host) => must(host, deaf[host].begin).then(() => {}),
+    mend: (host) => eventually(60, () => must(host, deaf[host].end)).then(() => {}),
   },
   { name: "the host's clock an hour on", strike: (host) => stepClock(host, 3600) },
   { name: "the host's clock an hour back", strike: (host) => stepClock(host, -3600) },
