@@ -1,9 +1,10 @@
 import chalk from "chalk";
 import { aimFor, checkUnconfirmed, countChanges, planSite } from "../converge/plan-site.js";
 import { withPath } from "../converge/read.js";
+import { serversOf } from "../inventory/site.js";
 import { describeProofs } from "../report/human.js";
 import { type ConvergeOptions, converge, runsOfChange } from "./converge.js";
-import { howMany, listChanges, listProofs, runCommand } from "./run.js";
+import { howMany, listChanges, listProofs, listServers, runCommand } from "./run.js";
 import { withHosts } from "./session.js";
 
 /** `ds4 apply`: brings both hosts to what the inventory says, and reads it back. */
@@ -16,10 +17,10 @@ export function apply(name: string | undefined, options: ConvergeOptions): Promi
       );
       const { target, design } = aimFor(site, reading);
       const plan = planSite(reading, target);
-      const way = `${design.publicIPv4} -> ${site.server}`;
+      const way = `${design.publicIPv4} -> ${serversOf(site).join(", ")}`;
       const common = {
         publicIPv4: design.publicIPv4,
-        server: site.server,
+        ...listServers(site),
         mtu: design.mtu,
         changes: listChanges(plan),
         notes: [...design.notes],

@@ -2,7 +2,7 @@ import chalk from "chalk";
 import { aimFor, changeScripts, countChanges, planSite } from "../converge/plan-site.js";
 import { withPath } from "../converge/read.js";
 import { describePlan } from "../report/human.js";
-import { howMany, listChanges, runCommand } from "./run.js";
+import { howMany, listChanges, listServers, runCommand } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 
 /** `ds4 plan`: what `apply` would do and, with `--script`, the very scripts that it would run. */
@@ -21,7 +21,7 @@ export function plan(
         result: inSync ? "in-sync" : "drift",
         exitCode: inSync ? 0 : 2,
         publicIPv4: design.publicIPv4,
-        server: site.server,
+        ...listServers(site),
         mtu: design.mtu,
         changes: listChanges(changes),
         ...(options.script ? { scripts } : {}),

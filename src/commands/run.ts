@@ -1,7 +1,7 @@
 import { countChanges, type SitePlan } from "../converge/plan-site.js";
 import type { Reading } from "../converge/read.js";
 import { changedFields } from "../core/state.js";
-import type { Site } from "../inventory/site.js";
+import { type Site, serversOf } from "../inventory/site.js";
 import type { Proof } from "../proof/judge.js";
 import { describeErrors, listErrors } from "../report/errors.js";
 import { describeProofs } from "../report/human.js";
@@ -89,6 +89,12 @@ function mutable(state: Readonly<Record<string, string | number | boolean | read
   return Object.fromEntries(
     Object.entries(state).map(([name, value]) => [name, typeof value === "object" ? [...value] : value]),
   );
+}
+
+/** A site's servers, in the form of the JSON output. */
+export function listServers(site: Site): Pick<Result, "server" | "servers"> {
+  const [server, ...more] = serversOf(site);
+  return server !== undefined && more.length === 0 ? { server } : { servers: [...serversOf(site)] };
 }
 
 /** What was proved, in the form of the JSON output. */

@@ -1,7 +1,8 @@
 import chalk from "chalk";
 import { aimFor, countChanges, nothing, planSite } from "../converge/plan-site.js";
+import { serversOf } from "../inventory/site.js";
 import { describePlan, describeUnconfirmed } from "../report/human.js";
-import { listChanges, listUnconfirmed, runCommand } from "./run.js";
+import { listChanges, listServers, listUnconfirmed, runCommand } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 
 /** `ds4 status`: what differs from what is wanted, three-way: wanted, configured for the next boot, live now. */
@@ -13,7 +14,7 @@ export function status(name: string | undefined, options: CommonOptions): Promis
       const plan = planSite(reading, target);
       const waiting = listUnconfirmed(reading);
       const inSync = countChanges(plan) === 0;
-      const way = `${design.publicIPv4} -> ${site.server}`;
+      const way = `${design.publicIPv4} -> ${serversOf(site).join(", ")}`;
       const marked = reading.vps.facts.marked || reading.router.facts.marked;
       const notes = inSync ? [...design.notes] : [];
       if (waiting.length > 0) {
@@ -21,7 +22,7 @@ export function status(name: string | undefined, options: CommonOptions): Promis
           result: "unconfirmed",
           exitCode: 2,
           publicIPv4: design.publicIPv4,
-          server: site.server,
+          ...listServers(site),
           mtu: design.mtu,
           changes: listChanges(plan),
           unconfirmed: waiting,
@@ -33,7 +34,7 @@ export function status(name: string | undefined, options: CommonOptions): Promis
         result: inSync ? "in-sync" : "drift",
         exitCode: inSync ? 0 : 2,
         publicIPv4: design.publicIPv4,
-        server: site.server,
+        ...listServers(site),
         mtu: design.mtu,
         changes: listChanges(plan),
         notes,

@@ -10,7 +10,8 @@ export type Owned = {
   /** Whether `local` is an address that ds4 added, and not one that the host has anyway. */
   readonly ownLocal: boolean;
   readonly remote: string;
-  readonly server: string;
+  /** At least one. */
+  readonly servers: readonly string[];
   /** Bytes. */
   readonly mtu: number;
   readonly table: number;
@@ -23,7 +24,7 @@ const forms = {
   local: /^[0-9a-f:]{2,39}$/,
   own: /^(yes|no)$/,
   remote: /^[0-9a-f:]{2,39}$/,
-  server: /^[0-9]{1,3}(\.[0-9]{1,3}){3}$/,
+  server: /^[0-9]{1,3}(\.[0-9]{1,3}){3}(,[0-9]{1,3}(\.[0-9]{1,3}){3})*$/,
   mtu: /^[0-9]{1,5}$/,
   table: /^[0-9]{1,10}$/,
 } as const;
@@ -31,8 +32,12 @@ const keys = Object.keys(forms) as (keyof typeof forms)[];
 
 /** The file's text: one `key=value` a line. */
 export function renderOwned(owned: Owned): string {
+  const value = (key: (typeof keys)[number]) => {
+    if (key === "own") return owned.ownLocal ? "yes" : "no";
+    return key === "server" ? owned.servers.join(",") : owned[key];
+  };
   return `# Written by ds4: what it keeps on this machine. 'ds4 teardown' removes it all.\n${keys
-    .map((key) => `${key}=${key === "own" ? (owned.ownLocal ? "yes" : "no") : owned[key]}\n`)
+    .map((key) => `${key}=${value(key)}\n`)
     .join("")}`;
 }
 
@@ -52,7 +57,7 @@ export function parseOwned(text: string): Owned | undefined {
     local: value("local"),
     ownLocal: value("own") === "yes",
     remote: value("remote"),
-    server: value("server"),
+    servers: value("server").split(","),
     mtu: Number(value("mtu")),
     table: Number(value("table")),
   };

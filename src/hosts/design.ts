@@ -1,6 +1,7 @@
 import { HostError } from "../core/errors.js";
 import { whyNotGlobal6, whyNotPublic4 } from "../inventory/addresses.js";
-import type { Site } from "../inventory/site.js";
+import { maxServers, takesAnyPort } from "../inventory/forwards.js";
+import { type Site, serversOf } from "../inventory/site.js";
 import { deriveEndpoint } from "./endpoint.js";
 import { earlierRules } from "./router/earlier-rules.js";
 import { networkOf, type RouterFacts, type RouterInterface } from "./router/facts.js";
@@ -27,10 +28,12 @@ export type Design = {
   /** Where `mtu` comes from. */
   readonly mtuFrom: "inventory" | "path" | "kept" | "links";
   readonly persist: "systemd" | "ifupdown";
-  /** TCP ports of the public IPv4 that stay with the VPS. */
+  /** TCP ports of the public IPv4 that stay with the VPS, for SSH. */
   readonly keepPorts: readonly number[];
   readonly wanZone: string;
   readonly lanZone: string;
+  /** Each server's number on the router, from 0, by which its things there are named. */
+  readonly slots: ReadonlyMap<string, number>;
   /** What the user should know of these choices. */
   readonly notes: readonly string[];
 };
@@ -76,23 +79,25 @@ export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Desi
       `the path between both ends could not be measured: the MTU ${mtu} is that of their links, less ${overhead}`,
     );
   }
-  // A router that is reached by a port of the VPS's, such as that of a reverse tunnel, has to stay reachable, too.
-  const throughVps = (router.way ?? []).filter(({ address }) => [publicIPv4, uplinkIPv4].includes(address));
-  const keepPorts = [
-    ...new Set([
-      ...vps.keptPorts,
-      ...(vps.sshPort4 === undefined ? [] : [vps.sshPort4]),
-      ...throughVps.map(({ port }) => port),
-    ]),
-  ].sort((a, b) => a - b);
+  // Where only chosen ports go home, SSH's port isn't among them: see port-conflicts.ts.
+  const keepPorts = takesAnyPort(site.forwards) ? sshPorts(vps, router, { publicIPv4, uplinkIPv4 }) : [];
   if (keepPorts.length > 0) {
     notes.push(`TCP port ${keepPorts.join(", ")} of ${publicIPv4} stays with the VPS, for SSH`);
   }
-  notes.push(...neighbourNotes(vps.neighbours, { publicIPv4, uplinkIPv4, keepPorts }));
-  const marking = earlierRules(router, site.server).filter(({ always }) => !always);
+  notes.push(
+    ...neighbourNotes(vps.neighbours, { publicIPv4, uplinkIPv4, keepPorts, forwards: site.forwards }),
+  );
+  const marking = [
+    ...new Set(
+      serversOf(site)
+        .flatMap((server) => earlierRules(router, server))
+        .filter(({ always }) => !always)
+        .map(({ text }) => text),
+    ),
+  ];
   if (marking.length > 0) {
     notes.push(
-      `rules by mark come before ds4's on the router (${marking.map(({ text }) => text).join("; ")}): what carries their mark of the server's connections goes where they say`,
+      `rules by mark come before ds4's on the router (${marking.join("; ")}): what carries their mark of the server's connections goes where they say`,
     );
   }
   const persist = site.vps.persist ?? "systemd";
@@ -120,8 +125,27 @@ export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Desi
     keepPorts,
     lanZone,
     wanZone,
+    slots: findSlots(serversOf(site), router),
     notes,
   };
+}
+
+/**
+ * TCP ports of the VPS by which ds4 comes in, and came in; also to a router that is reached by a port of the VPS's, such
+ * as that of a reverse tunnel.
+ */
+export function sshPorts(
+  { keptPorts, sshPort4 }: VpsFacts,
+  { way = [] }: RouterFacts,
+  { publicIPv4, uplinkIPv4 }: Pick<Design, "publicIPv4" | "uplinkIPv4">,
+): readonly number[] {
+  const throughVps = way.filter(({ address }) => [publicIPv4, uplinkIPv4].includes(address));
+  const all = [
+    ...keptPorts,
+    ...(sshPort4 === undefined ? [] : [sshPort4]),
+    ...throughVps.map(({ port }) => port),
+  ];
+  return [...new Set(all)].sort((a, b) => a - b);
 }
 
 /** Names of devices get into files and rules as they are. */
@@ -235,24 +259,25 @@ function findGateway(site: Site, router: RouterFacts): { uplink: RouterInterface
   return { uplink, prefix: prefix?.address ?? "" };
 }
 
-function findZones(site: Site, router: RouterFacts, uplink: RouterInterface) {
-  const lan = networkOf(router, site.server);
+function findLan(site: Site, router: RouterFacts, server: string): RouterInterface {
+  const lan = networkOf(router, server);
   if (lan === undefined) {
     const networks = router.interfaces
       .filter(({ name }) => name !== "loopback")
       .flatMap(({ name, ipv4 }) => ipv4.map(({ address, mask }) => `${name} ${address}/${mask}`));
-    throw new HostError(
-      `the server ${site.server} is in none of the router's networks (${networks.join(", ")})`,
-      {
-        hint: `check 'server: …' in ${site.file}`,
-      },
-    );
+    throw new HostError(`the server ${server} is in none of the router's networks (${networks.join(", ")})`, {
+      hint: `check 'server: …' in ${site.file}`,
+    });
   }
-  if (lan.ipv4.some(({ address }) => address === site.server)) {
-    throw new HostError(`${site.server} is the router itself, not a server behind it`, {
+  if (lan.ipv4.some(({ address }) => address === server)) {
+    throw new HostError(`${server} is the router itself, not a server behind it`, {
       hint: `put the home server's address into 'server: …' in ${site.file}`,
     });
   }
+  return lan;
+}
+
+function findZones(site: Site, router: RouterFacts, uplink: RouterInterface) {
   const zone = (entry: RouterInterface, given: string | undefined, key: string) => {
     if (given !== undefined) {
       if (router.zones.some(({ name }) => name === given)) return given;
@@ -271,10 +296,37 @@ function findZones(site: Site, router: RouterFacts, uplink: RouterInterface) {
       },
     );
   };
-  return {
-    lanZone: zone(lan, site.router.zones.lan, "lan"),
-    wanZone: zone(uplink, site.router.zones.wan, "wan"),
+  const lanZones = serversOf(site).map((server) =>
+    zone(findLan(site, router, server), site.router.zones.lan, "lan"),
+  );
+  const [lanZone = ""] = lanZones;
+  if (lanZones.some((other) => other !== lanZone)) {
+    throw new HostError(
+      `the servers are in different firewall zones of the router: ${[...new Set(lanZones)].join(", ")}`,
+      { hint: "put them into networks of one zone; ds4 lets the tunnel into one" },
+    );
+  }
+  return { lanZone, wanZone: zone(uplink, site.router.zones.wan, "wan") };
+}
+
+/** A server that is there keeps its slot, so that nothing of it is made anew when others come or go. */
+function findSlots(servers: readonly string[], { network }: RouterFacts): ReadonlyMap<string, number> {
+  const had = new Map(
+    network.flatMap(({ name, options }): [string, number][] => {
+      const number = /^ds4_rule_main(?:_(\d+))?$/.exec(name);
+      return number ? [[String(options.src).replace(/\/32$/, ""), Number(number[1] ?? 1) - 1]] : [];
+    }),
+  );
+  const slots = new Map<string, number>();
+  const free = Array.from({ length: maxServers }, (_, slot) => slot);
+  const take = (server: string, slot = free[0] ?? 0) => {
+    if (!free.includes(slot)) return;
+    free.splice(free.indexOf(slot), 1);
+    slots.set(server, slot);
   };
+  for (const server of servers) if (had.has(server)) take(server, had.get(server));
+  for (const server of servers) if (!slots.has(server)) take(server);
+  return slots;
 }
 
 function chooseMtu(site: Site, vps: VpsFacts, linkMtu: number): Pick<Design, "mtu" | "mtuFrom"> {

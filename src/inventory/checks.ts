@@ -11,6 +11,7 @@ import {
   whyNotGlobal6,
   whyNotPublic4,
 } from "./addresses.js";
+import { readTraffic, type Traffic } from "./forwards.js";
 
 /** What a check finds wrong: `message` follows the quoted value, `hint` says what to write instead. */
 type Wrong = { message: string; hint?: string } | undefined;
@@ -114,6 +115,41 @@ export const server = text(
   },
   (value) => canonicalIPv4(value)!,
 );
+
+/** One text for `readTraffic`, or a list of them; a lone number is a protocol's. */
+export const traffic = z.unknown().transform((value, context): Traffic => {
+  const all: Traffic[] = [];
+  const items = Array.isArray(value) ? value : [value];
+  for (const [at, item] of items.entries()) {
+    const refuse = (message: string, hint = "Write text, such as tcp/443, or a list of them.") =>
+      context.issues.push({
+        code: "custom",
+        input: item,
+        message,
+        path: Array.isArray(value) ? [at] : [],
+        params: { hint },
+      });
+    if (typeof item !== "string" && typeof item !== "number") {
+      refuse(item == null ? "missing" : "must be text or a list of texts");
+      continue;
+    }
+    try {
+      all.push(readTraffic(String(item)));
+    } catch (error) {
+      if (!(error instanceof Ds4Error)) throw error;
+      refuse(`${JSON.stringify(String(item))} ${error.message}`, error.hint);
+    }
+  }
+  if (items.length === 0)
+    context.issues.push({
+      code: "custom",
+      input: value,
+      message: "is an empty list",
+      params: { hint: "Write what goes to the server, such as tcp/443, or leave the entry out." },
+    });
+  const rest = all.find((one) => one.all !== undefined)?.all;
+  return { ...(rest === undefined ? {} : { all: rest }), flows: all.flatMap(({ flows }) => flows) };
+});
 
 /** IFNAMSIZ is 16 with the closing zero byte. */
 export const INTERFACE_BYTES = 15;

@@ -1,24 +1,29 @@
+import { Ds4Error } from "../core/errors.js";
 import { parseTarget, type SshTarget } from "../ssh/target.js";
 import { broadcastOf, contains4, parsePrefix4 } from "./addresses.js";
 import { fields } from "./fields.js";
+import { findOverlaps, type Item, maxServers, readTraffic } from "./forwards.js";
 
-type Path = keyof typeof fields;
+type Field = keyof typeof fields;
+type Path = readonly PropertyKey[];
 /** A contradiction between two keys; `path` is the one to point at. */
 export type CrossProblem = { readonly path: Path; readonly message: string; readonly hint: string };
+type Add = (path: Path, message: string, hint: string) => unknown;
 
 /** Finds contradictions between keys that are right each by itself. `valueAt` gives a key's value in the file. */
 export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] {
-  const read = (path: Path): string | undefined => {
-    const parsed = fields[path].safeParse(valueAt(path));
+  const readAs = (field: Field, path: Path): string | undefined => {
+    const parsed = fields[field].safeParse(valueAt(path));
     return parsed.success ? String(parsed.data) : undefined;
   };
+  const read = (field: Field) => readAs(field, field.split("."));
   const problems: CrossProblem[] = [];
-  const add = (path: Path, message: string, hint: string) => problems.push({ path, message, hint });
+  const add: Add = (path, message, hint) => problems.push({ path, message, hint });
 
   const [vps, router] = [read("vps.ssh"), read("router.ssh")].map((text) => text && parseTarget(text));
   if (vps && router && sameHost(vps, router))
     add(
-      "router.ssh",
+      ["router", "ssh"],
       `${JSON.stringify(router.text)} is the VPS itself`,
       "vps.ssh and router.ssh are two hosts.",
     );
@@ -26,59 +31,95 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
   const [vpsEnd, routerEnd] = [read("vps.endpoint"), read("router.endpoint")];
   if (vpsEnd !== undefined && vpsEnd === routerEnd)
     add(
-      "router.endpoint",
+      ["router", "endpoint"],
       `${routerEnd} is the VPS's end of the tunnel too`,
       "Each end has an address of its own host's prefix. Leave both keys out to have them made.",
     );
 
-  const server = read("server");
-  const lan = read("router.lan");
-  if (server !== undefined && router && server === router.host)
-    add("server", `${server} is the router itself`, "Write the address of the host behind the router.");
-  if (server !== undefined && lan !== undefined) serverInLan(server, lan, add);
-  if (
-    server !== undefined &&
-    lan === undefined &&
-    valueAt("router.lan") === undefined &&
-    /\.(0|255)$/.test(server)
-  )
+  const forward = valueAt(["forward"]);
+  const entries: readonly unknown[] = Array.isArray(forward) ? forward : [];
+  if (forward !== undefined && valueAt(["server"]) !== undefined)
     add(
-      "server",
-      `${server} names a whole network in a LAN of /24`,
-      "Write the server's own address, or, where the LAN is larger, say so with router.lan.",
+      ["forward"],
+      "server says already that all of it goes to one server",
+      "Keep one of the two: in forward, that is an entry with `traffic: all`.",
     );
+  const servers = [["server"], ...entries.map((_, at) => ["forward", at, "server"])].flatMap((path) => {
+    const server = readAs("server", path);
+    return server === undefined ? [] : [{ path, server }];
+  });
+  const lan = read("router.lan");
+  for (const [at, { path, server }] of servers.entries()) {
+    if (router && server === router.host)
+      add(path, `${server} is the router itself`, "Write the address of the host behind the router.");
+    if (lan !== undefined) serverInLan(path, server, lan, add);
+    if (lan === undefined && valueAt(["router", "lan"]) === undefined && /\.(0|255)$/.test(server))
+      add(
+        path,
+        `${server} names a whole network in a LAN of /24`,
+        "Write the server's own address, or, where the LAN is larger, say so with router.lan.",
+      );
+    if (servers.slice(0, at).some((other) => other.server === server && other.path.length > 1))
+      add(
+        path,
+        `${server} has an entry already`,
+        "Put both into that one: `traffic: [tcp/443, udp/51820]`, for example.",
+      );
+  }
+  if (entries.length > maxServers)
+    add(
+      ["forward", maxServers],
+      `there are ${entries.length} servers, and ${maxServers} at most`,
+      "Leave some of them out.",
+    );
+  problems.push(...findOverlaps(readItems(entries)));
 
   const tunnel = read("tunnel.name");
-  for (const path of ["vps.uplink", "router.uplink"] as const)
-    if (tunnel !== undefined && tunnel === read(path))
+  for (const field of ["vps.uplink", "router.uplink"] as const)
+    if (tunnel !== undefined && tunnel === read(field))
       add(
-        "tunnel.name",
-        `"${tunnel}" is ${path} already`,
+        ["tunnel", "name"],
+        `"${tunnel}" is ${field} already`,
         "Give the tunnel a name of its own, such as wrap1.",
       );
   return problems;
 }
 
-function serverInLan(
-  server: string,
-  lan: string,
-  add: (path: Path, message: string, hint: string) => unknown,
-): void {
+/** What the entries of `forward` ask for, as far as it is right by itself. */
+function readItems(entries: readonly unknown[]): readonly Item[] {
+  return entries.flatMap((entry, at) => {
+    const { server, traffic } = (entry ?? {}) as { readonly server?: unknown; readonly traffic?: unknown };
+    const path = ["forward", at, "traffic"];
+    const texts = Array.isArray(traffic) ? traffic : [traffic];
+    return texts.flatMap((value: unknown, index): Item[] => {
+      if (typeof value !== "string" && typeof value !== "number") return [];
+      const text = String(value);
+      const read = attempt(() => readTraffic(text));
+      if (read === undefined) return [];
+      const place = Array.isArray(traffic) ? [...path, index] : path;
+      return [{ path: place, text, server: String(server), traffic: read }];
+    });
+  });
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    // What is wrong by itself is said elsewhere.
+    if (error instanceof Ds4Error) return undefined;
+    throw error;
+  }
+}
+
+function serverInLan(path: Path, server: string, lan: string, add: Add): void {
   const prefix = parsePrefix4(lan)!;
   if (!contains4(lan, server))
-    add(
-      "server",
-      `${server} is outside router.lan, ${lan}`,
-      "The home server is a host of the router's LAN.",
-    );
+    add(path, `${server} is outside router.lan, ${lan}`, "The home server is a host of the router's LAN.");
   else if (server === prefix.address)
-    add(
-      "server",
-      `${server} names the LAN ${lan} itself, not a host`,
-      "Write the home server's own address.",
-    );
+    add(path, `${server} names the LAN ${lan} itself, not a host`, "Write the home server's own address.");
   else if (server === broadcastOf(prefix))
-    add("server", `${server} is the broadcast address of ${lan}`, "Write the home server's own address.");
+    add(path, `${server} is the broadcast address of ${lan}`, "Write the home server's own address.");
 }
 
 function sameHost(a: SshTarget, b: SshTarget): boolean {

@@ -12,6 +12,7 @@ import {
   sshTarget,
   TABLE_MAX,
   table,
+  traffic,
   tunnelName,
   vpsEndpoint,
   vpsUplink,
@@ -79,9 +80,23 @@ export const fields = {
     pattern: "^\\d+(\\.\\d+){3}/\\d+$",
   }),
   server: server.meta({
-    description: "The home server's IPv4 address in the LAN.",
+    description: "The home server's IPv4 address in the LAN: all of the public IPv4 goes there.",
     examples: ["192.168.1.210"],
     ...ipv4,
+  }),
+  "forward.server": server.meta({
+    description: "A home server's IPv4 address in the LAN.",
+    examples: ["192.168.1.210"],
+    ...ipv4,
+  }),
+  "forward.traffic": traffic.meta({
+    description:
+      "What goes there, one text or a list: all, icmp, any IP protocol, tcp/443, tcp+udp/5060, tcp/8000-8100, tcp/2222 -> 22, all except tcp/22, tcp/8443.",
+    examples: ["tcp/443"],
+    anyOf: [
+      { type: ["string", "integer"] },
+      { type: "array", minItems: 1, items: { type: ["string", "integer"] } },
+    ],
   }),
   "tunnel.name": tunnelName.meta({
     description: "The tunnel's name on both hosts. By itself wrap1.",

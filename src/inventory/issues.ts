@@ -4,6 +4,7 @@ import { nearest } from "./nearest.js";
 import type { Problem, YamlDocument } from "./yaml-document.js";
 
 const PATHS = Object.keys(fields);
+const exampleEntry = `- { server: ${exampleOf("forward.server")}, traffic: ${exampleOf("forward.traffic")} }`;
 const SECTIONS = [
   ...new Set(PATHS.flatMap((path) => path.split(".").map((_, i, parts) => parts.slice(0, i).join(".")))),
 ];
@@ -14,22 +15,26 @@ export function issueProblems(issues: readonly z.core.$ZodIssue[], document: Yam
   const mistyped = new Set(
     issues.flatMap((issue) =>
       issue.code === "unrecognized_keys"
-        ? issue.keys.map((key) => [...issue.path, nearest(key, keysUnder(issue.path.join(".")))].join("."))
+        ? issue.keys.map((key) =>
+            keyName([...issue.path, nearest(key, keysUnder(keyName(issue.path))) ?? ""]),
+          )
         : [],
     ),
   );
   return issues.flatMap((issue): Problem[] => {
     const path = issue.path;
-    const name = path.join(".");
+    const name = keyName(path);
     if (issue.code === "unrecognized_keys")
       return issue.keys.map((key) => ({
         ...document.positionOfKey([...path, key]),
         ...explainUnknownKey(name, key),
       }));
     const value = document.valueAt(path);
+    if (value === undefined && (mistyped.has(name) || (name === "server" && mistyped.has("forward"))))
+      return [];
     const position = document.positionOf(path);
     if ((issue.code === "invalid_type" || issue.code === "invalid_value") && value == null)
-      return value === undefined && mistyped.has(name) ? [] : [{ ...position, ...explainMissing(name) }];
+      return [{ ...position, ...explainMissing(name) }];
     if (issue.code === "invalid_type") return [{ ...position, ...explainType(name, issue.expected, value) }];
     if (issue.code === "invalid_value")
       return [
@@ -37,6 +42,14 @@ export function issueProblems(issues: readonly z.core.$ZodIssue[], document: Yam
           ...position,
           message: `${name}: ${quote(value)} isn't one of its values`,
           hint: `Write ${issue.values.map(String).join(" or ")}, or leave the key out.`,
+        },
+      ];
+    if (issue.code === "too_small")
+      return [
+        {
+          ...position,
+          message: `${name}: is an empty list`,
+          hint: `Write \`${exampleEntry}\`, or \`server:\` instead.`,
         },
       ];
     const hint = issue.code === "custom" ? (issue.params?.hint as string | undefined) : undefined;
@@ -50,6 +63,11 @@ export function issueProblems(issues: readonly z.core.$ZodIssue[], document: Yam
   });
 }
 
+/** A key's name: without the numbers of a list's entries, which the line tells apart. */
+export function keyName(path: readonly PropertyKey[]): string {
+  return path.filter((part) => typeof part !== "number").join(".");
+}
+
 function explainMissing(name: string): { message: string; hint: string } {
   if (SECTIONS.includes(name))
     return name === "vps" || name === "router"
@@ -58,7 +76,7 @@ function explainMissing(name: string): { message: string; hint: string } {
           hint: `Add \`${name}:\` and under it, indented, \`ssh: ${exampleOf(`${name}.ssh`)}\`.`,
         }
       : { message: `${name}: has no keys under it`, hint: "Leave it out, or indent what belongs to it." };
-  const required = name === "server" || name.endsWith(".ssh");
+  const required = name === "server" || name.startsWith("forward.") || name.endsWith(".ssh");
   const line = `${name.split(".").at(-1)}: ${exampleOf(name)}`;
   return required
     ? {
@@ -69,6 +87,14 @@ function explainMissing(name: string): { message: string; hint: string } {
 }
 
 function explainType(name: string, expected: string, value: unknown): { message: string; hint: string } {
+  if (name === "forward")
+    return {
+      message:
+        expected === "array"
+          ? `forward: is a list, and isn't ${describe(value)}`
+          : `forward: an entry has keys, and isn't ${describe(value)}`,
+      hint: `Write on a line of its own, indented, \`${exampleEntry}\`.`,
+    };
   if (expected === "object") {
     if (name === "")
       return {

@@ -3,10 +3,10 @@ import { basename } from "node:path";
 import type { z } from "zod";
 import { Ds4Error, InventoryError, type InventoryProblem } from "../core/errors.js";
 import { crossProblems } from "./cross-field.js";
-import { issueProblems } from "./issues.js";
+import { issueProblems, keyName } from "./issues.js";
 import { type SiteFile, siteSchema } from "./schema.js";
 import type { Site } from "./site.js";
-import { readYaml } from "./yaml-document.js";
+import { readYaml, type YamlDocument } from "./yaml-document.js";
 
 /** Reads one inventory file. Throws an InventoryError that names all that is wrong in it. */
 export async function loadSite(file: string): Promise<Site> {
@@ -26,10 +26,10 @@ export function parseSite(text: string, file: string): Site {
 
   const parsed = siteSchema.safeParse(document.value);
   const problems = parsed.success ? [] : issueProblems(parsed.error.issues as z.core.$ZodIssue[], document);
-  for (const { path, message, hint } of crossProblems((path) => document.valueAt(path.split("."))))
-    problems.push({ ...document.positionOf(path.split(".")), message: `${path}: ${message}`, hint });
+  for (const { path, message, hint } of crossProblems(document.valueAt))
+    problems.push({ ...document.positionOf(path), message: `${keyName(path)}: ${message}`, hint });
   if (!parsed.success || problems.length > 0) throw inventoryError(file, problems);
-  return toSite(parsed.data, file);
+  return toSite(parsed.data, file, document);
 }
 
 /** The name of the file is the site's: it is written into files on the hosts, and typed into shells. */
@@ -41,13 +41,24 @@ function siteName(file: string): string {
   });
 }
 
-function toSite({ vps, router, server, tunnel }: SiteFile, file: string): Site {
+function toSite(
+  { vps, router, server, forward = [], tunnel }: SiteFile,
+  file: string,
+  { positionOf }: YamlDocument,
+): Site {
   return {
     name: siteName(file),
     file,
     vps: dropUndefined(vps),
     router: { ...dropUndefined(router), zones: dropUndefined(router.zones ?? {}) },
-    server,
+    forwards:
+      server === undefined
+        ? forward.map(({ server, traffic }, at) => ({
+            server,
+            line: positionOf(["forward", at]).line,
+            ...traffic,
+          }))
+        : [{ server, line: positionOf(["server"]).line, all: { except: [] }, flows: [] }],
     tunnel: { name: "wrap1", table: 42, ...dropUndefined(tunnel ?? {}) },
   };
 }

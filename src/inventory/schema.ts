@@ -2,35 +2,53 @@ import { z } from "zod";
 import { fields } from "./fields.js";
 
 /** An inventory file. */
-export const siteSchema = z.strictObject({
-  vps: z.strictObject({
-    ssh: fields["vps.ssh"],
-    uplink: fields["vps.uplink"].optional(),
-    publicIPv4: fields["vps.publicIPv4"].optional(),
-    endpoint: fields["vps.endpoint"].optional(),
-    persist: fields["vps.persist"].optional(),
-  }),
-  router: z.strictObject({
-    ssh: fields["router.ssh"],
-    uplink: fields["router.uplink"].optional(),
-    endpoint: fields["router.endpoint"].optional(),
-    zones: z
+export const siteSchema = z
+  .strictObject({
+    vps: z.strictObject({
+      ssh: fields["vps.ssh"],
+      uplink: fields["vps.uplink"].optional(),
+      publicIPv4: fields["vps.publicIPv4"].optional(),
+      endpoint: fields["vps.endpoint"].optional(),
+      persist: fields["vps.persist"].optional(),
+    }),
+    router: z.strictObject({
+      ssh: fields["router.ssh"],
+      uplink: fields["router.uplink"].optional(),
+      endpoint: fields["router.endpoint"].optional(),
+      zones: z
+        .strictObject({
+          wan: fields["router.zones.wan"].optional(),
+          lan: fields["router.zones.lan"].optional(),
+        })
+        .optional(),
+      lan: fields["router.lan"].optional(),
+    }),
+    server: fields.server.optional(),
+    forward: z
+      .array(
+        z.strictObject({
+          server: fields["forward.server"],
+          traffic: fields["forward.traffic"],
+        }),
+      )
+      .min(1)
+      .optional()
+      .meta({ description: "Instead of `server`: which traffic goes to which server, each server once." }),
+    tunnel: z
       .strictObject({
-        wan: fields["router.zones.wan"].optional(),
-        lan: fields["router.zones.lan"].optional(),
+        name: fields["tunnel.name"].optional(),
+        mtu: fields["tunnel.mtu"].optional(),
+        table: fields["tunnel.table"].optional(),
       })
       .optional(),
-    lan: fields["router.lan"].optional(),
-  }),
-  server: fields.server,
-  tunnel: z
-    .strictObject({
-      name: fields["tunnel.name"].optional(),
-      mtu: fields["tunnel.mtu"].optional(),
-      table: fields["tunnel.table"].optional(),
-    })
-    .optional(),
-});
+  })
+  .refine((site) => site.server !== undefined || site.forward !== undefined, {
+    path: ["server"],
+    message: "missing",
+    params: { hint: "Add `server: 192.168.1.210`." },
+    // Along with whatever else is wrong.
+    when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
+  });
 
 export type SiteFile = z.infer<typeof siteSchema>;
 
@@ -44,5 +62,10 @@ export function jsonSchema(): Record<string, unknown> {
       if (examples !== undefined) made.examples = examples;
     },
   });
-  return { $schema, title: "A ds4 site: a VPS, an OpenWrt router and a home server", ...schema };
+  return {
+    $schema,
+    title: "A ds4 site: a VPS, an OpenWrt router and a home server",
+    ...schema,
+    oneOf: [{ required: ["server"] }, { required: ["forward"] }],
+  };
 }

@@ -1,14 +1,21 @@
-/** One home: a VPS, a router and a server, as the inventory file says. Addresses are canonical text. */
+import type { Forward } from "./forwards.js";
+
+/** One home: a VPS, a router and one or more servers, as the inventory file says. Addresses are canonical text. */
 export type Site = {
   /** The file's name without `.yaml`. */
   readonly name: string;
   readonly file: string;
   readonly vps: VpsEntry;
   readonly router: RouterEntry;
-  /** The home server's IPv4 in the router's LAN. */
-  readonly server: string;
+  /** What goes to which server, at least one; each server once. */
+  readonly forwards: readonly Forward[];
   readonly tunnel: TunnelEntry;
 };
+
+/** The home servers' addresses. */
+export function serversOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
+  return forwards.map(({ server }) => server);
+}
 
 /** Absent keys are found on the host. */
 export type VpsEntry = {

@@ -4,6 +4,7 @@ import {
   isMap,
   isPair,
   isScalar,
+  isSeq,
   LineCounter,
   type Node,
   parseAllDocuments,
@@ -69,9 +70,13 @@ export function readYaml(text: string): YamlDocument | { problems: Problem[] } {
       ? parent.items.find((pair) => isScalar(pair.key) && pair.key.value === path.at(-1))
       : undefined;
   };
+  const itemAt = (path: readonly PropertyKey[]) => {
+    const parent = document.getIn(path.slice(0, -1), true);
+    return isSeq(parent) ? (parent.items[Number(path.at(-1))] as Node | undefined) : undefined;
+  };
   const positionOfKey = (path: readonly PropertyKey[]): Position => {
     if (path.length === 0) return at(root.range?.[0] ?? 0);
-    const key = pairAt(path)?.key as Node | undefined;
+    const key = (pairAt(path)?.key ?? itemAt(path)) as Node | undefined;
     return key?.range ? at(key.range[0]) : positionOfKey(path.slice(0, -1));
   };
   return {
@@ -81,7 +86,7 @@ export function readYaml(text: string): YamlDocument | { problems: Problem[] } {
       return found?.toJS(document);
     },
     positionOf: (path) => {
-      const found = path.length === 0 ? root : pairAt(path)?.value;
+      const found = path.length === 0 ? root : (pairAt(path)?.value ?? itemAt(path));
       const range = (found as Node | null | undefined)?.range;
       // An empty value (`lan:`) has a place of no width behind the key: the key is the better one.
       return range && range[1] > range[0] ? at(range[0]) : positionOfKey(path);

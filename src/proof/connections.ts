@@ -1,7 +1,7 @@
 import { type Probe, quote, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
 import { networkOf, type RouterFacts } from "../hosts/router/facts.js";
-import type { Site } from "../inventory/site.js";
+import { type Site, serversOf } from "../inventory/site.js";
 import { visitorIPv4 } from "./visitor.js";
 
 /**
@@ -21,9 +21,15 @@ wait`,
 
 /** The router's own way by its provider's IPv4, and the routes of a LAN host that isn't the server. */
 export function routerConnections(site: Site, facts: RouterFacts, design: Pick<Design, "publicIPv4">): Probe {
-  const lan = networkOf(facts, site.server);
-  const last = Number(site.server.split(".")[3]);
-  const other = [...site.server.split(".").slice(0, 3), last > 1 ? last - 1 : last + 1].join(".");
+  const servers = serversOf(site);
+  const [server = ""] = servers;
+  const lan = networkOf(facts, server);
+  const last = Number(server.split(".")[3]);
+  // One below it or, where there is none, one above.
+  const near = [...Array(last).keys()].slice(1).reverse();
+  const other = [...near, ...servers.map((_, at) => last + 1 + at)]
+    .map((number) => [...server.split(".").slice(0, 3), number].join("."))
+    .find((address) => !servers.includes(address));
   return {
     name: "connections",
     script: `once() { ping -q -c 1 -W 3 "$1" || ping -q -c 3 -W 2 "$1"; }

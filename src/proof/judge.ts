@@ -1,5 +1,8 @@
 import type { Design } from "../hosts/design.js";
+import { type Flow, overlap, showFlow } from "../inventory/forwards.js";
+import { icmp, tcp } from "../inventory/protocols.js";
 import type { Site } from "../inventory/site.js";
+import { type Attempt, attempts, mustAnswer, mustArrive } from "./attempts.js";
 import type { Connections } from "./connections.js";
 import { adviceFor } from "./provider.js";
 import { type VisitorSeen, visitorIPv4 } from "./visitor.js";
@@ -25,8 +28,7 @@ export type PathSeen = {
 
 /** Whether packets take the new way, both ways, in what form, and with whose addresses. */
 export function judgePath(site: Site, design: Design, seen: PathSeen): readonly Proof[] {
-  const { visitor, witness } = seen;
-  const way = `${visitorIPv4} -> ${design.publicIPv4}`;
+  const { visitor } = seen;
   if (visitor.missing !== "") {
     return [
       {
@@ -37,21 +39,11 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
       },
     ];
   }
-  const answered = visitor.small || visitor.tcp.length > 0;
-  const kinds = [
-    ...(visitor.small ? ["ping"] : []),
-    ...visitor.tcp.map(({ port, answer }) => `TCP ${port} ${answer}`),
-  ].join(", ");
-  const both = witness.outer_in > 0 && witness.outer_out > 0 && visitor.outer > 0;
-  const trouble = findBreak(site, design, seen);
-  const hops = `; packets at each hop: VPS to the tunnel ${visitor.toServer}, router's uplink ${witness.outer_in}, out of the tunnel ${witness.inner_in}, to the server ${witness.to_server}, its answers ${witness.answer}, back into the tunnel ${witness.outer_out}, VPS's uplink ${visitor.outer}, to the visitor ${visitor.fromServer}`;
+  const all = attempts(site, design);
+  const tried = all.find(mustAnswer) ?? all.find(mustArrive);
+  const pings = all.some(({ ping }) => ping);
   return [
-    {
-      name: "tunnel",
-      proved: both && witness.options_in === 0,
-      seen: `outer protocol 4: ${witness.outer_in} packets reached the router and ${visitor.outer} the VPS${witness.options_in > 0 ? `, and ${witness.options_in} with a destination option` : ""}`,
-      ...(both ? {} : trouble),
-    },
+    judgeTunnel(site, design, seen, tried),
     {
       name: "full size",
       // A server that answers no ping at all says nothing about sizes.
@@ -60,45 +52,142 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
         ? `${design.mtu} bytes passed uncut, both ways`
         : visitor.small
           ? `a ping of ${design.mtu} bytes vanished, small ones did not`
-          : "the server answers no ping",
+          : pings
+            ? "the server answers no ping"
+            : "no ping is forwarded",
       ...(visitor.small && !visitor.full
         ? {
             hint: "the path to the home carries less than was measured: set 'tunnel: { mtu: 1280 }' in the inventory",
           }
         : {}),
     },
-    {
-      name: "arrival",
-      proved: witness.to_server > 0,
-      seen:
-        witness.to_server > 0
-          ? `visitor ${way} arrived at ${site.server} from ${visitorIPv4}`
-          : `visitor ${way} did not arrive at ${site.server}${hops}`,
-      ...(witness.to_server > 0 ? {} : trouble),
-    },
-    {
-      name: "answer",
-      proved: answered,
-      seen: answered
-        ? `${site.server} answered (${kinds}), and the visitor got it from ${design.uplinkIPv4}`
-        : `the visitor got no answer from ${design.publicIPv4}${witness.to_server > 0 ? hops : ""}`,
-      ...(answered ? {} : trouble),
-    },
+    ...all.flatMap((attempt) => judgeServer(site, design, seen, attempt)),
+    ...judgeOthers(site, design, seen),
   ];
+}
+
+/** Whether the tunnel carries packets, in what form and, where something has to answer, both ways. */
+function judgeTunnel(site: Site, design: Design, seen: PathSeen, tried: Attempt | undefined): Proof {
+  const name = "tunnel";
+  if (tried === undefined) {
+    return { name, proved: undefined, seen: "nothing that is forwarded can be tried by ping, TCP or UDP" };
+  }
+  const { visitor, witness } = seen;
+  const back = witness.outer_out > 0 && visitor.outer > 0;
+  const passed = witness.outer_in > 0 && (back || !mustAnswer(tried));
+  return {
+    name,
+    proved: passed && witness.options_in === 0,
+    seen: `outer protocol 4: ${witness.outer_in} packets reached the router and ${visitor.outer} the VPS${witness.options_in > 0 ? `, and ${witness.options_in} with a destination option` : ""}`,
+    ...(passed ? {} : findBreak(site, design, seen, tried)),
+  };
+}
+
+/** What answered of a server. */
+function answersOf({ visitor }: PathSeen, { ping, ports }: Attempt): readonly string[] {
+  return [
+    ...(ping && visitor.small ? ["ping"] : []),
+    ...visitor.tcp
+      .filter(({ port }) => ports.includes(port))
+      .map(({ port, answer }) => `TCP ${port} ${answer}`),
+  ];
+}
+
+/** Whether the visitor's packets arrived at a server, and were answered. */
+function judgeServer(site: Site, design: Design, seen: PathSeen, attempt: Attempt): readonly Proof[] {
+  const { server } = attempt;
+  const name = (what: string) => (site.forwards.length === 1 ? what : `${what}, ${server}`);
+  if (!mustArrive(attempt)) {
+    return [
+      {
+        name: name("arrival"),
+        proved: undefined,
+        seen: `nothing that goes to ${server} can be tried by ping, TCP or UDP`,
+      },
+    ];
+  }
+  const { visitor, witness } = seen;
+  const passed = passedOf(seen, server);
+  const way = `${visitorIPv4} -> ${design.publicIPv4}`;
+  const answers = answersOf(seen, attempt);
+  const answered = answers.length > 0;
+  const trouble = findBreak(site, design, seen, attempt);
+  const hops = `; packets at each hop: VPS to the tunnel ${passed.to}, router's uplink ${witness.outer_in}, out of the tunnel ${passed.inner_in}, to the server ${passed.to_server}, its answers ${passed.answer}, back into the tunnel ${witness.outer_out}, VPS's uplink ${visitor.outer}, to the visitor ${passed.from}`;
+  return [
+    {
+      name: name("arrival"),
+      proved: passed.to_server > 0,
+      seen:
+        passed.to_server > 0
+          ? `visitor ${way} arrived at ${server} from ${visitorIPv4}`
+          : `visitor ${way} did not arrive at ${server}${hops}`,
+      ...(passed.to_server > 0 ? {} : trouble),
+    },
+    mustAnswer(attempt)
+      ? {
+          name: name("answer"),
+          proved: answered,
+          seen: answered
+            ? `${server} answered (${answers.join(", ")}), and the visitor got it from ${design.uplinkIPv4}`
+            : `the visitor got no answer from ${design.publicIPv4}${passed.to_server > 0 ? hops : ""}`,
+          ...(answered ? {} : trouble),
+        }
+      : {
+          name: name("answer"),
+          proved: undefined,
+          seen: `UDP alone was sent to ${server}, and need not be answered`,
+        },
+  ];
+}
+
+/** What was chosen by name and of which no answer was seen, tried or not. */
+function judgeOthers(site: Site, design: Design, seen: PathSeen): readonly Proof[] {
+  const open = attempts(site, design).flatMap(({ server, ping, ports }, at) => {
+    const answered: readonly Flow[] = [
+      ...(ping && seen.visitor.small ? [{ protocol: icmp }] : []),
+      ...seen.visitor.tcp
+        .filter(({ port }) => ports.includes(port))
+        .map(({ port }): Flow => ({ protocol: tcp, ports: [port, port] })),
+    ];
+    return (site.forwards[at]?.flows ?? [])
+      .filter((flow) => !answered.some((other) => overlap(other, flow)))
+      .map((flow) => `${showFlow(flow)} to ${server}`);
+  });
+  return open.length === 0
+    ? []
+    : [
+        {
+          name: "other traffic",
+          proved: undefined,
+          seen: `set up, and no answer was seen: ${open.join(", ")}`,
+        },
+      ];
+}
+
+/** The packets at each hop that is a server's own. */
+function passedOf({ visitor, witness }: PathSeen, server: string) {
+  const none = { to: 0, from: 0, inner_in: 0, to_server: 0, answer: 0 };
+  return { ...none, ...visitor.servers.get(server), ...witness.servers.get(server) };
 }
 
 /** The first hop without packets, and what that means. */
 function findBreak(
   site: Site,
   design: Design,
-  { visitor, witness, vendor }: PathSeen,
+  seen: PathSeen,
+  { server, ping, ports }: Attempt,
 ): { readonly hint: string } {
+  const { visitor, witness, vendor } = seen;
+  const passed = passedOf(seen, server);
   const underlay = visitor.underlay
     ? "a ping over IPv6 between the same two addresses is answered"
     : "a ping over IPv6 between them is not answered either";
+  const asked = [...(ping ? ["ping"] : []), ...(ports.length > 0 ? [`TCP ${ports.join(", ")}`] : [])].join(
+    " or ",
+  );
   const stops: readonly (readonly [passed: number, hint: string])[] = [
     [
-      visitor.toServer,
+      passed.to,
       "it was lost on the VPS, before the tunnel: some other firewall there drops it ('nft list ruleset' shows all of them)",
     ],
     [
@@ -106,31 +195,28 @@ function findBreak(
       `it left the VPS and protocol 4 didn't reach the router, while ${underlay}: most likely a firewall on the home side drops it (a provider's modem in front of the router), or the VPS's provider does on the way out; ${adviceFor(vendor)}`,
     ],
     [
-      witness.inner_in,
+      passed.inner_in,
       `it reached the router and was not taken out of the tunnel: 'ip -6 tunnel show' and 'nft list chain inet fw4 input_${design.wanZone}' on the router show why`,
     ],
     [
-      witness.to_server,
+      passed.to_server,
       "it was lost in the router's firewall: another rule there, or another table ('nft list ruleset'), drops what comes out of the tunnel",
     ],
     [
-      witness.answer,
-      `${site.server} itself did not answer ping or TCP 443, 80 and 22: is it on, is that its address, and is the router its gateway? Its own firewall may drop them all`,
+      passed.answer,
+      `${server} itself did not answer ${asked}: is it on, is that its address, and is the router its gateway? Its own firewall may drop them all`,
     ],
     [
       witness.outer_out,
-      `the answer did not go back into the tunnel: another rule of the router routes what ${site.server} sends ('ip rule', 'ip route show table ${site.tunnel.table}')`,
+      `the answer did not go back into the tunnel: another rule of the router routes what ${server} sends ('ip rule', 'ip route show table ${site.tunnel.table}')`,
     ],
     [
       visitor.outer,
       `the answer left the router, and protocol 4 didn't reach the VPS: the VPS's provider drops it on the way in; ${adviceFor(vendor)}`,
     ],
-    [
-      visitor.fromServer,
-      "the answer was lost on the VPS, behind the tunnel: some other firewall there drops it",
-    ],
+    [passed.from, "the answer was lost on the VPS, behind the tunnel: some other firewall there drops it"],
   ];
-  const stop = stops.find(([passed]) => passed === 0);
+  const stop = stops.find(([packets]) => packets === 0);
   return { hint: stop?.[1] ?? "every hop saw packets, so some of them get lost: try again" };
 }
 

@@ -1,6 +1,7 @@
 import { type Probe, quote, required, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
-import type { Site } from "../inventory/site.js";
+import { type Site, serversOf } from "../inventory/site.js";
+import { attempts } from "./attempts.js";
 
 /**
  * The address from which the visitor comes: of the range for benchmarks (RFC 2544), which no real visitor has. Its
@@ -10,9 +11,6 @@ export const visitorIPv4 = "198.18.0.1";
 
 /** Priority of the visitor's filter on the uplink. */
 const preference = 4204;
-
-/** TCP ports that a home server is likely to have, or to refuse: either is an answer. */
-const ports = [443, 80, 22];
 
 /** What the visitor on the VPS saw, and what the VPS's rules counted meanwhile. */
 export type VisitorSeen = {
@@ -25,9 +23,8 @@ export type VisitorSeen = {
   readonly tcp: readonly { readonly port: number; readonly answer: string }[];
   /** Whether the router's end answers a ping that doesn't go through the tunnel. */
   readonly underlay: boolean;
-  /** Packets that the rules saw: to the server, from the server, and outer ones from the router. */
-  readonly toServer: number;
-  readonly fromServer: number;
+  /** Packets that the rules saw: to each server and from it, and outer ones from the router. */
+  readonly servers: ReadonlyMap<string, { readonly to: number; readonly from: number }>;
   readonly outer: number;
 };
 
@@ -36,13 +33,24 @@ export type VisitorSeen = {
  * are put in front of the uplink as if they had just arrived there, and whose answers are taken off the uplink
  * behind everything else (tc-mirred(8)). What it proves is the whole way but the provider's own network.
  */
-export function visitorProbe(design: Design): Probe {
+export function visitorProbe(site: Site, design: Design): Probe {
   const up = quote(design.uplink);
   const target = quote(design.uplinkIPv4);
   const inside = "ip netns exec ds4-visitor";
   const ping = (size: string) =>
     `${inside} ping -n -q -c 1 -W 2 ${size} ${target} >/dev/null 2>&1 || ${inside} ping -n -q -c 4 -i 0.3 -W 2 ${size} ${target} >/dev/null 2>&1`;
-  const asked = ports.filter((port) => !design.keepPorts.includes(port));
+  const tried = attempts(site, design);
+  const pings = tried.some((attempt) => attempt.ping)
+    ? `
+{ ${ping("-s 16")} && echo "answered small"; } &
+{ ${ping(`-M do -s ${design.mtu - 28}`)} && echo "answered full"; } &`
+    : "";
+  const udpPorts = tried.flatMap((attempt) => attempt.udpPorts);
+  const datagrams =
+    udpPorts.length === 0
+      ? ""
+      : `
+for p in ${udpPorts.join(" ")}; do ${inside} bash -c "echo >/dev/udp/"${target}"/$p" 2>/dev/null & done`;
   return {
     name: "visitor",
     script: `
@@ -80,11 +88,9 @@ said=$({
 tc qdisc add dev ${up} clsact 2>/dev/null && made=yes
 said=$(tc filter add dev ${up} egress pref ${preference} protocol ip u32 match ip dst ${visitorIPv4}/32 action mirred egress redirect dev ds4v0 2>&1) || missing "$said"
 count() { echo "counters $1"; iptables-save -c -t filter; ip6tables-save -c -t filter; }
-count before
-{ ${ping("-s 16")} && echo "answered small"; } &
-{ ${ping(`-M do -s ${design.mtu - 28}`)} && echo "answered full"; } &
+count before${pings}${datagrams}
 { ping -6 -n -q -c 2 -i 0.3 -W 2 ${quote(design.remote)} >/dev/null 2>&1 && echo "answered underlay"; } &
-for p in ${asked.join(" ")}; do {
+for p in ${tried.flatMap(({ ports }) => ports).join(" ")}; do {
   said=$(${inside} timeout 4 bash -c "exec 3<>/dev/tcp/"${target}"/$p" 2>&1) && said=open
   case $said in open) echo "tcp $p open" ;; *refused*) echo "tcp $p refused" ;; esac
 } & done
@@ -113,8 +119,15 @@ export function readVisitor(section: Section | undefined, site: Site, design: De
       const [, port, answer = ""] = /^tcp (\d+) (\w+)$/.exec(line) ?? [];
       return port === undefined ? [] : [{ port: Number(port), answer }];
     }),
-    toServer: counted(`-d ${site.server}/32 -i ${design.uplink} -o ${site.tunnel.name}`),
-    fromServer: counted(`-s ${site.server}/32 -i ${site.tunnel.name} -o ${design.uplink}`),
+    servers: new Map(
+      serversOf(site).map((server) => [
+        server,
+        {
+          to: counted(`-d ${server}/32 -i ${design.uplink} -o ${site.tunnel.name}`),
+          from: counted(`-s ${server}/32 -i ${site.tunnel.name} -o ${design.uplink}`),
+        },
+      ]),
+    ),
     outer: counted(`-s ${design.remote}/128 -d ${design.local}/128`),
   };
 }

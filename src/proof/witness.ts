@@ -1,14 +1,20 @@
 import { type Probe, quote, required, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
-import type { Site } from "../inventory/site.js";
+import { type Site, serversOf } from "../inventory/site.js";
 import { visitorIPv4 } from "./visitor.js";
 
-/** Where the visitor's packets and their answers pass on the router, in their order. */
-export const hops = ["outer_in", "options_in", "inner_in", "to_server", "answer", "outer_out"] as const;
-export type Hop = (typeof hops)[number];
+/** Where the visitor's packets and their answers pass on the router: in the tunnel, and behind it for each server. */
+type OuterHop = "outer_in" | "options_in" | "outer_out";
+type InnerHop = "inner_in" | "to_server" | "answer";
 
 /** Packets at each hop. */
-export type WitnessSeen = Readonly<Record<Hop, number>>;
+export type WitnessSeen = Readonly<Record<OuterHop, number>> & {
+  readonly servers: ReadonlyMap<string, Readonly<Record<InnerHop, number>>>;
+};
+
+/** A server's counter: the first one's has the hop's name alone. */
+const counterOf = (hop: InnerHop, servers: readonly string[], server: string) =>
+  server === servers[0] ? hop : `${hop} ${server}`;
 
 /**
  * Counters on the router, in an nftables table of their own that decides nothing and stands from the arming of the
@@ -17,8 +23,9 @@ export type WitnessSeen = Readonly<Record<Hop, number>>;
  */
 export function witnessLines(site: Site, design: Design): readonly string[] {
   const tunnel = `"${site.tunnel.name}"`;
+  const servers = serversOf(site);
   // Counters in the rules: named ones need a kernel module more.
-  const rule = (match: string, hop: Hop) => `    ${match} counter comment "${hop}"`;
+  const rule = (match: string, name: string) => `    ${match} counter comment "${name}"`;
   const chain = (hook: string, priority: number, rules: readonly string[]) => [
     `  chain ${hook} {`,
     `    type filter hook ${hook} priority ${priority}; policy accept;`,
@@ -31,11 +38,24 @@ export function witnessLines(site: Site, design: Design): readonly string[] {
     ...chain("prerouting", -300, [
       rule(`${inward} ip6 nexthdr 4`, "outer_in"),
       rule(`${inward} ip6 nexthdr 60`, "options_in"),
-      rule(`iifname ${tunnel} ip saddr ${visitorIPv4} ip daddr ${site.server}`, "inner_in"),
-      rule(`iifname != ${tunnel} ip saddr ${site.server} ip daddr ${visitorIPv4}`, "answer"),
+      ...servers.flatMap((server) => [
+        rule(
+          `iifname ${tunnel} ip saddr ${visitorIPv4} ip daddr ${server}`,
+          counterOf("inner_in", servers, server),
+        ),
+        rule(
+          `iifname != ${tunnel} ip saddr ${server} ip daddr ${visitorIPv4}`,
+          counterOf("answer", servers, server),
+        ),
+      ]),
     ]),
     ...chain("postrouting", 300, [
-      rule(`oifname != ${tunnel} ip saddr ${visitorIPv4} ip daddr ${site.server}`, "to_server"),
+      ...servers.map((server) =>
+        rule(
+          `oifname != ${tunnel} ip saddr ${visitorIPv4} ip daddr ${server}`,
+          counterOf("to_server", servers, server),
+        ),
+      ),
       rule(`ip6 saddr ${design.remote} ip6 daddr ${design.local} ip6 nexthdr 4`, "outer_out"),
     ]),
     "}",
@@ -51,12 +71,25 @@ export const witnessProbe: Probe = {
 };
 
 /** @throws HostError where the counters can't be read. */
-export function readWitness(section: Section | undefined): WitnessSeen {
-  const text = required(section, "the counters on the router");
-  return Object.fromEntries(
-    hops.map((hop) => [
-      hop,
-      Number(new RegExp(`counter packets (\\d+) bytes \\d+ comment "${hop}"`).exec(text)?.[1] ?? 0),
-    ]),
-  ) as WitnessSeen;
+export function readWitness(section: Section | undefined, site: Site): WitnessSeen {
+  const counters = new Map(
+    [
+      ...required(section, "the counters on the router").matchAll(
+        /counter packets (\d+) bytes \d+ comment "([^"]+)"/g,
+      ),
+    ].map(([, packets, name]) => [name, Number(packets)]),
+  );
+  const read = (name: string) => counters.get(name) ?? 0;
+  const servers = serversOf(site);
+  return {
+    outer_in: read("outer_in"),
+    options_in: read("options_in"),
+    outer_out: read("outer_out"),
+    servers: new Map(
+      servers.map((server) => {
+        const at = (hop: InnerHop) => read(counterOf(hop, servers, server));
+        return [server, { inner_in: at("inner_in"), to_server: at("to_server"), answer: at("answer") }];
+      }),
+    ),
+  };
 }

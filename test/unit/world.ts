@@ -13,6 +13,12 @@ export const site: Site = parseSite(
   "inventory/home.yaml",
 );
 
+/** The short form of an inventory: all of it to one server. */
+export const allTo = (server: string): Site["forwards"] => [
+  { server, line: 3, all: { except: [] }, flows: [] },
+];
+export const server = "192.168.1.210";
+
 export const address = (text: string, more: Partial<HostAddress> = {}): HostAddress => {
   const [plain = "", length = "0"] = text.split("/");
   return {
@@ -146,7 +152,7 @@ export function siteWith(more: {
 }): Site {
   return {
     ...site,
-    ...(more.server === undefined ? {} : { server: more.server }),
+    ...(more.server === undefined ? {} : { forwards: allTo(more.server) }),
     vps: { ...site.vps, ...more.vps },
     router: { ...site.router, ...more.router },
     tunnel: { ...site.tunnel, ...more.tunnel },

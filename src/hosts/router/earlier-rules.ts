@@ -1,8 +1,10 @@
 import { contains4 } from "../../inventory/addresses.js";
 import { networkOf, type RouterFacts } from "./facts.js";
 
-/** Where ds4's two rules are in the router's list: behind mwan3's (1000 to 3000) and before everything of netifd's. */
-export const rulePriorities = { main: 4200, table: 4201 } as const;
+/** Where ds4's rules are in the router's list, two a server: behind mwan3's (1000 to 3000) and before netifd's. */
+export function rulePriorities(slot: number): { readonly main: number; readonly table: number } {
+  return { main: 4200 + 2 * slot, table: 4201 + 2 * slot };
+}
 
 /** A routing rule that is asked before ds4's. */
 export type EarlierRule = {
@@ -24,7 +26,7 @@ export function earlierRules(router: RouterFacts, server: string): readonly Earl
     const [, number, from = "", rest = ""] = /^(\d+):\s+from (\S+)\s*(.*?)\s*$/.exec(line) ?? [];
     const field = (name: string) => new RegExp(`(?:^| )${name} (\\S+)`).exec(rest)?.[1];
     const table = field("lookup");
-    if (number === undefined || Number(number) >= rulePriorities.main || table === undefined) return [];
+    if (number === undefined || Number(number) >= rulePriorities(0).main || table === undefined) return [];
     if (!leaves(table) || field("suppress_prefixlength") !== undefined || field("to") !== undefined)
       return [];
     if (from !== "all" && !contains4(from, server)) return [];

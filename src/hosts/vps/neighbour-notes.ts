@@ -1,7 +1,9 @@
+import { goesHome, type Traffic } from "../../inventory/forwards.js";
+import { protocolNumber } from "../../inventory/protocols.js";
 import type { Neighbours, Service } from "./neighbours.js";
 
 /** A DHCP client gets its answers all the same: they belong to a connection of its own. */
-const isDhcpClient = ({ protocol, port }: Service) => protocol === "udp" && port === 68;
+export const isDhcpClient = ({ protocol, port }: Service) => protocol === "udp" && port === 68;
 
 /** What the user should know before others' things and ds4's meet on the VPS. */
 export function neighbourNotes(
@@ -10,11 +12,18 @@ export function neighbourNotes(
     publicIPv4,
     uplinkIPv4,
     keepPorts,
-  }: { publicIPv4: string; uplinkIPv4: string; keepPorts: readonly number[] },
+    forwards,
+  }: {
+    publicIPv4: string;
+    uplinkIPv4: string;
+    keepPorts: readonly number[];
+    forwards: readonly Traffic[];
+  },
 ): readonly string[] {
   const taken = services.filter(
     (service) =>
       ["any", uplinkIPv4].includes(service.address) &&
+      goesHome(forwards, protocolNumber(service.protocol) ?? 0, service.port) &&
       !(service.protocol === "tcp" && keepPorts.includes(service.port)) &&
       !isDhcpClient(service),
   );

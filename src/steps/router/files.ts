@@ -1,4 +1,5 @@
 import { renderOwned } from "../../core/owned.js";
+import { serversOf } from "../../inventory/site.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
 import type { RouterStep } from "./step.js";
 import { initScript, initScriptPath } from "./tunnel.js";
@@ -19,7 +20,7 @@ export const files: RouterStep = {
             local: design.remote,
             ownLocal: true,
             remote: design.local,
-            server: site.server,
+            servers: serversOf(site),
             mtu: design.mtu,
             table: site.tunnel.table,
           }),

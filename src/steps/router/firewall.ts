@@ -1,7 +1,11 @@
 import { HostError } from "../../core/errors.js";
 import type { State } from "../../core/state.js";
+import { type PortRange, showPorts } from "../../inventory/forwards.js";
+import { protocolName, protocolNumber } from "../../inventory/protocols.js";
+import { serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
-import type { RouterStep } from "./step.js";
+import { inboundRules } from "./inbound.js";
+import { type RouterStep, suffixOf } from "./step.js";
 
 /**
  * The firewall as the kernel has it: what fw4 made of ds4's zone and rules. fw4 leaves a section out that it
@@ -33,16 +37,24 @@ export const firewall: RouterStep = {
           ],
         },
       ],
-      [
-        "ds4_in",
-        {
-          rules: [
-            `forward_ds4: ip saddr != { ${bogons.join(", ")} } ip daddr ${site.server} jump accept_to_${design.lanZone}`,
-          ],
-        },
-      ],
+      ...inboundRules({ site, design }).map(({ name, server, protocol, ports }): [string, State] => {
+        // Ports say the protocol by themselves, and stand behind the addresses.
+        const before = protocol === undefined || ports ? "" : `meta l4proto ${protocol} `;
+        const behind = ports === undefined ? "" : ` ${protocolName(protocol ?? 0)} dport ${setOf(ports)}`;
+        return [
+          name,
+          {
+            rules: [
+              `forward_ds4: ${before}ip saddr != { ${bogons.join(", ")} } ip daddr ${server}${behind} jump accept_to_${design.lanZone}`,
+            ],
+          },
+        ];
+      }),
       ["ds4_bogon", { rules: [`forward_ds4: ip saddr { ${bogons.join(", ")} } drop`] }],
-      ["ds4_out", { rules: [`forward_${design.lanZone}: ip saddr ${site.server} jump accept_to_ds4`] }],
+      ...serversOf(site).map((server): [string, State] => [
+        `ds4_out${suffixOf(design, server)}`,
+        { rules: [`forward_${design.lanZone}: ip saddr ${server} jump accept_to_ds4`] },
+      ]),
     ]),
   probe: () => "[ -x /sbin/fw4 ] || exit 0; nft list table inet fw4 2>&1 || :",
   parse: (section) => {
@@ -53,7 +65,7 @@ export const firewall: RouterStep = {
       else if (line === "}") chain = undefined;
       else if (chain !== undefined) {
         const id =
-          /comment "!fw4: (ds4_[a-z]+)"/.exec(line)?.[1] ?? (isZone(chain, line) ? "zone" : undefined);
+          /comment "!fw4: (ds4_[a-z0-9_]+)"/.exec(line)?.[1] ?? (isZone(chain, line) ? "zone" : undefined);
         if (id !== undefined) found.set(id, [...(found.get(id) ?? []), `${chain}: ${plain(line)}`]);
       }
     }
@@ -101,7 +113,16 @@ function plain(line: string): string {
   return line
     .replace(/ ?comment ".*"$/, "")
     .replace(/counter packets \d+ bytes \d+ /, "")
-    .replace(/l4proto (ipencap|ipv4)\b/, "l4proto 4")
+    .replace(
+      /l4proto ([a-z]\S*)/,
+      (_, name: string) => `l4proto ${name === "ipv4" ? 4 : (protocolNumber(name) ?? name)}`,
+    )
     .replaceAll('"', "")
     .trim();
+}
+
+/** As nft lists it: a set only where there is more than one. */
+function setOf(ports: readonly PortRange[]): string {
+  const all = ports.map(showPorts).join(", ");
+  return ports.length === 1 ? all : `{ ${all} }`;
 }

@@ -1,10 +1,17 @@
 import type { Step } from "../../core/step.js";
+import type { Design } from "../../hosts/design.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
 import type { World } from "../../hosts/world.js";
 
 export type RouterStep = Step<World, RouterFacts>;
 
 export { rulePriorities } from "../../hosts/router/earlier-rules.js";
+
+/** What a server's things on the router have at the end of their names: the first one's have nothing. */
+export function suffixOf({ slots }: Pick<Design, "slots">, server: string): string {
+  const slot = slots.get(server) ?? 0;
+  return slot === 0 ? "" : `_${slot + 1}`;
+}
 
 /** Yields to the tunnel's own default route, and stays when that goes. */
 export const unreachableMetric = 9999;

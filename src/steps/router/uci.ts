@@ -3,12 +3,15 @@ import { quote } from "../../core/script.js";
 import type { Change, State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
+import { showPorts } from "../../inventory/forwards.js";
+import { protocolWord } from "../../inventory/protocols.js";
+import { serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
-import { type RouterStep, rulePriorities, unreachableMetric } from "./step.js";
+import { inboundRules } from "./inbound.js";
+import { type RouterStep, rulePriorities, suffixOf, unreachableMetric } from "./step.js";
 
 /** The UCI sections, by `package.section`; `.type` is the section's type. */
 function sections({ site, design }: World): readonly (readonly [string, State])[] {
-  const server = `${site.server}/32`;
   const table = String(site.tunnel.table);
   const everything = "0.0.0.0/0";
   return [
@@ -19,20 +22,27 @@ function sections({ site, design }: World): readonly (readonly [string, State])[
       "network.ds4_endpoint",
       { ".type": "interface", proto: "static", device: "lo", ip6addr: [`${design.remote}/128`] },
     ],
-    [
-      "network.ds4_rule_main",
-      {
-        ".type": "rule",
-        src: server,
-        lookup: "main",
-        suppress_prefixlength: "0",
-        priority: String(rulePriorities.main),
-      },
-    ],
-    [
-      "network.ds4_rule_table",
-      { ".type": "rule", src: server, lookup: table, priority: String(rulePriorities.table) },
-    ],
+    ...[...design.slots].flatMap(([server, slot]): readonly (readonly [string, State])[] => {
+      const suffix = suffixOf(design, server);
+      const priorities = rulePriorities(slot);
+      const src = `${server}/32`;
+      return [
+        [
+          `network.ds4_rule_main${suffix}`,
+          {
+            ".type": "rule",
+            src,
+            lookup: "main",
+            suppress_prefixlength: "0",
+            priority: String(priorities.main),
+          },
+        ],
+        [
+          `network.ds4_rule_table${suffix}`,
+          { ".type": "rule", src, lookup: table, priority: String(priorities.table) },
+        ],
+      ];
+    }),
     ["network.ds4_route", { ".type": "route", interface: "ds4_tunnel", target: everything, table }],
     [
       "network.ds4_unreachable",
@@ -73,21 +83,25 @@ function sections({ site, design }: World): readonly (readonly [string, State])[
         target: "ACCEPT",
       },
     ],
-    [
-      "firewall.ds4_in",
-      {
-        ".type": "rule",
-        name: "ds4_in",
-        src: "ds4",
-        // Here as well as below: the two stand in either order, as a section that is mended gets to the end.
-        src_ip: bogons.map((range) => `!${range}`),
-        dest: design.lanZone,
-        dest_ip: site.server,
-        family: "ipv4",
-        proto: "all",
-        target: "ACCEPT",
-      },
-    ],
+    ...inboundRules({ site, design }).map(
+      ({ name, server, protocol, ports }) =>
+        [
+          `firewall.${name}`,
+          {
+            ".type": "rule",
+            name,
+            src: "ds4",
+            // Here as well as below: the two stand in either order, as a section that is mended gets to the end.
+            src_ip: bogons.map((range) => `!${range}`),
+            dest: design.lanZone,
+            dest_ip: server,
+            ...(ports === undefined ? {} : { dest_port: ports.map(showPorts) }),
+            family: "ipv4",
+            proto: protocol === undefined ? "all" : protocolWord(protocol),
+            target: "ACCEPT",
+          },
+        ] as const,
+    ),
     // Dropped, not rejected: the answer would go out by the provider.
     [
       "firewall.ds4_bogon",
@@ -102,19 +116,22 @@ function sections({ site, design }: World): readonly (readonly [string, State])[
         target: "DROP",
       },
     ],
-    [
-      "firewall.ds4_out",
-      {
-        ".type": "rule",
-        name: "ds4_out",
-        src: design.lanZone,
-        src_ip: site.server,
-        dest: "ds4",
-        family: "ipv4",
-        proto: "all",
-        target: "ACCEPT",
-      },
-    ],
+    ...serversOf(site).map((server) => {
+      const name = `ds4_out${suffixOf(design, server)}`;
+      return [
+        `firewall.${name}`,
+        {
+          ".type": "rule",
+          name,
+          src: design.lanZone,
+          src_ip: server,
+          dest: "ds4",
+          family: "ipv4",
+          proto: "all",
+          target: "ACCEPT",
+        },
+      ] as const;
+    }),
   ];
 }
 

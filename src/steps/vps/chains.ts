@@ -3,10 +3,15 @@ import { quote } from "../../core/script.js";
 import type { State } from "../../core/state.js";
 import { wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
+import { protocolNumber, protocolWord } from "../../inventory/protocols.js";
+import { serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { barrierConflicts } from "./barriers.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
+import { forgetMoved, forgetServers, targetsOf } from "./forget.js";
 import { type Place, placeOf } from "./places.js";
+import { portConflicts } from "./port-conflicts.js";
+import { turnOver } from "./turn-over.js";
 
 /** Own chains: address family, table, built-in chain that jumps there. Filters stand before `nat` turns traffic over. */
 const places = {
@@ -36,7 +41,7 @@ function rules({
   site,
   design,
 }: World): Readonly<Record<Family, Readonly<Record<string, readonly string[]>>>> {
-  const server = `${site.server}/32`;
+  const servers = serversOf(site).map((server) => `${server}/32`);
   const address = `${design.uplinkIPv4}/32`;
   const [tunnel, uplink] = [site.tunnel.name, design.uplink];
   const known = "-m conntrack --ctstate RELATED,ESTABLISHED";
@@ -53,26 +58,35 @@ function rules({
       "filter INPUT": [`-i ${tunnel} -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP`],
       "filter FORWARD": [
         // First what most packets are. ICMP errors are among it: a router on the way may have a private address.
-        `-s ${server} -i ${tunnel} -o ${uplink} ${known} -j ACCEPT`,
-        `-d ${server} -i ${uplink} -o ${tunnel} ${known} -j ACCEPT`,
+        ...servers.flatMap((server) => [
+          `-s ${server} -i ${tunnel} -o ${uplink} ${known} -j ACCEPT`,
+          `-d ${server} -i ${uplink} -o ${tunnel} ${known} -j ACCEPT`,
+        ]),
         // No visitor has such an address, and what the server sends there would end in the provider's own network.
         ...bogons.map((range) => `-s ${range} -o ${tunnel} -j DROP`),
         ...bogons.map((range) => `-d ${range} -i ${tunnel} -j DROP`),
-        `-s ${server} -i ${tunnel} -o ${uplink} -j ACCEPT`,
-        `-d ${server} -i ${uplink} -o ${tunnel} -m conntrack --ctstate DNAT -j ACCEPT`,
+        ...servers.flatMap((server) => [
+          `-s ${server} -i ${tunnel} -o ${uplink} -j ACCEPT`,
+          `-d ${server} -i ${uplink} -o ${tunnel} -m conntrack --ctstate DNAT -j ACCEPT`,
+        ]),
         `-i ${tunnel} -j DROP`,
         `-o ${tunnel} -j DROP`,
       ],
       // Before routing, where even a packet with its last TTL would still be answered.
-      "mangle PREROUTING": [`! -s ${server} -i ${tunnel} -j DROP`],
+      "mangle PREROUTING":
+        servers.length === 1
+          ? [`! -s ${servers[0]} -i ${tunnel} -j DROP`]
+          : [...servers.map((server) => `-s ${server} -i ${tunnel} -j RETURN`), `-i ${tunnel} -j DROP`],
       "mangle FORWARD": [`-o ${tunnel} ${clamp}`, `-i ${tunnel} ${clamp}`],
       "nat PREROUTING": [
         ...design.keepPorts.map(
           (port) => `-d ${address} -i ${uplink} -p tcp -m tcp --dport ${port} -j RETURN`,
         ),
-        `-d ${address} -i ${uplink} -j DNAT --to-destination ${site.server}`,
+        ...turnOver(site.forwards, `-d ${address} -i ${uplink}`),
       ],
-      "nat POSTROUTING": [`-s ${server} -o ${uplink} -j SNAT --to-source ${design.uplinkIPv4}`],
+      "nat POSTROUTING": servers.map(
+        (server) => `-s ${server} -o ${uplink} -j SNAT --to-source ${design.uplinkIPv4}`,
+      ),
     },
   };
 }
@@ -107,7 +121,7 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
     if (!facts.marked) return new Map();
     const about = {
       devices: [facts.owned?.tunnel ?? site.tunnel.name, site.vps.uplink ?? facts.uplink?.name ?? ""],
-      server: facts.owned?.server ?? site.server,
+      servers: facts.owned?.servers ?? serversOf(site),
     };
     const items = new Map<string, State>();
     for (const part of section.stdout.split(/^@ /m).slice(1)) {
@@ -142,28 +156,23 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
   },
   render: (changes, context) => {
     const removed = changes.filter(({ to }) => to === undefined).map(({ id }) => id as Family);
-    // The entries of the forwards' connections would outlive them by days.
-    const forget = (gone: readonly string[]) =>
-      gone
-        .flatMap((server) => [`conntrack -D -r ${server}`, `conntrack -D -s ${server}`])
-        .map((command) => `! command -v conntrack >/dev/null || ${command} >/dev/null 2>&1 || :`);
-    const left = wanted(changes).flatMap(({ from, to }) =>
-      from === undefined ? [] : servers(from).filter((server) => !servers(to).includes(server)),
-    );
+    const rulesOfNat = (state: State) => listOf(state[chainField("nat", "PREROUTING")]);
     return [
       ...(changes.some(({ from, to }) => from === undefined && to) ? [keepTables] : []),
       ...renderByBootScript(
         chains,
         changes,
-        (id, state) => [...remove(id as Family), ...forget(servers(state))],
+        (id, state) => [...remove(id as Family), ...forgetServers(targetsOf(rulesOfNat(state)))],
         context,
       ),
-      ...forget(left),
+      ...wanted(changes).flatMap(({ from, to }) =>
+        from === undefined ? [] : forgetMoved(rulesOfNat(from), rulesOfNat(to)),
+      ),
       ...removed.flatMap(removeOwnTables),
       ...(removed.length > 0 ? [forgetSaved] : []),
     ];
   },
-  conflicts: barrierConflicts,
+  conflicts: (world) => [...barrierConflicts(world), ...portConflicts(world)],
 };
 
 /** The inverse of `placeOf`. */
@@ -175,24 +184,18 @@ function listOf(value: State[string] | undefined): readonly string[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Where the DNAT rules of a state lead to. */
-function servers(state: State): readonly string[] {
-  const targets = listOf(state[chainField("nat", "PREROUTING")]).flatMap(
-    (rule) => /--to-destination ([0-9.]+)/.exec(rule)?.[1] ?? [],
-  );
-  return [...new Set(targets)];
-}
-
 /** What `iptables-save` says of ds4's chains. */
 function readTables(
   family: Family,
   text: string,
-  about: Pick<Place, "devices" | "server">,
+  about: Pick<Place, "devices" | "servers">,
 ): [string, string | readonly string[]][] {
   return text.split(/^\*/m).flatMap((part) => {
     const [table = "", ...rest] = part.split("\n");
-    // Debian 11 and 12 print protocol 4 by its name; comments are quoted only where they need it.
-    const lines = rest.map((line) => line.replace(/ -p ipencap /, " -p 4 ").replaceAll('"', ""));
+    // Older ones print protocols by their names; comments are quoted only where they need it.
+    const lines = rest.map((line) =>
+      (line.startsWith("-A DS4-") ? numbered(line) : line).replaceAll('"', ""),
+    );
     return hooksOf(family, table)
       .filter((hook) => lines.some((line) => line.startsWith(`:${own(hook)} `)))
       .flatMap((hook): [string, string | readonly string[]][] => [
@@ -202,6 +205,14 @@ function readTables(
           placeOf({ hook, chain: own(hook), ...about }, (chain) => rulesOf(lines, chain)),
         ],
       ]);
+  });
+}
+
+/** A rule with its protocol as ds4 writes it. */
+function numbered(line: string): string {
+  return line.replace(/ -p ([a-z]\S*) /, (_, name: string) => {
+    const number = protocolNumber(name);
+    return ` -p ${number === undefined ? name : protocolWord(number)} `;
   });
 }
 

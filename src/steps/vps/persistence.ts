@@ -2,7 +2,7 @@ import { renderOwned } from "../../core/owned.js";
 import type { State } from "../../core/state.js";
 import type { Design } from "../../hosts/design.js";
 import type { World } from "../../hosts/world.js";
-import type { Site } from "../../inventory/site.js";
+import { type Site, serversOf } from "../../inventory/site.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
 import { address } from "./address.js";
 import { type BootStep, bootScript, bootScriptPath, type VpsStep } from "./boot.js";
@@ -62,12 +62,16 @@ DuplicateAddressDetection=none
 
 `
     : ""
-}[Route]
-Destination=${site.server}/32
+}${serversOf(site)
+  .map(
+    (server) => `[Route]
+Destination=${server}/32
 Type=unreachable
 Metric=${lastMetric}
 Protocol=${protocol}
-`;
+`,
+  )
+  .join("\n")}`;
 
 const networkdUnmanaged = (tunnelName: string) => `# Written by ds4: systemd-networkd leaves its tunnel alone.
 [Match]
@@ -97,7 +101,7 @@ function files(world: World): readonly (readonly [string, State])[] {
           local: design.local,
           ownLocal: design.ownLocal,
           remote: design.remote,
-          server: site.server,
+          servers: serversOf(site),
           mtu: design.mtu,
           table: site.tunnel.table,
         }),

@@ -6,8 +6,8 @@ export type Place = {
   /** Where the jump leads. */
   readonly chain: string;
   readonly devices: readonly string[];
-  /** The one IPv4 source in POSTROUTING. */
-  readonly server: string;
+  /** The IPv4 sources in POSTROUTING. */
+  readonly servers: readonly string[];
 };
 
 /** The rules of any chain of the same table, each without its `-A CHAIN`. */
@@ -35,7 +35,8 @@ function isAside(rule: string, place: Place, rulesOf: RulesOf, depth = 0): boole
   const devices = [...rule.matchAll(/(?<!! )-[io] (\S+)/g)].map((match) => match[1] ?? "");
   if (devices.some((name) => !name.endsWith("+") && !place.devices.includes(name))) return true;
   const source = /(?:^|[^!] )-s (\S+)/.exec(rule)?.[1];
-  if (place.hook === "POSTROUTING" && source && !contains4(source, place.server)) return true;
+  if (place.hook === "POSTROUTING" && source && !place.servers.some((server) => contains4(source, server)))
+    return true;
   const target = / ?-[jg] (\S+)/.exec(rule)?.[1] ?? "";
   // Without a target, a rule only counts.
   if (target === "" || passing.test(target)) return true;

@@ -3,6 +3,7 @@ import { readJson } from "../../core/json.js";
 import { quote } from "../../core/script.js";
 import type { State } from "../../core/state.js";
 import { contains4 } from "../../inventory/addresses.js";
+import { serversOf } from "../../inventory/site.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
 
 /** The routing protocol number that marks ds4's routes, as other routing software has one each (rtnetlink(7)). */
@@ -21,17 +22,19 @@ const schema = z.array(
 );
 
 /**
- * The server's /32 by the tunnel and, behind it, an unreachable one: while the tunnel is down, a visitor gets an
+ * Each server's /32 by the tunnel and, behind it, an unreachable one: while the tunnel is down, a visitor gets an
  * error at once and no packet with a private address leaks to the provider.
  */
 export const routes: BootStep = {
   name: "route",
   layer: "live",
   desired: ({ site }) =>
-    new Map<string, State>([
-      [site.server, { type: "unicast", device: site.tunnel.name, metric: 0 }],
-      [`${site.server}/unreachable`, { type: "unreachable", device: "", metric: lastMetric }],
-    ]),
+    new Map(
+      serversOf(site).flatMap((server): [string, State][] => [
+        [server, { type: "unicast", device: site.tunnel.name, metric: 0 }],
+        [`${server}/unreachable`, { type: "unreachable", device: "", metric: lastMetric }],
+      ]),
+    ),
   probe: () => `ip -j route show proto ${protocol}`,
   parse: (section) =>
     new Map(
@@ -54,15 +57,15 @@ export const routes: BootStep = {
   conflicts: ({ site, vps }) =>
     vps.links
       .flatMap(({ name, addresses }) => addresses.map((own) => ({ name, ...own })))
-      .filter(
-        ({ family, address, prefixLength }) =>
-          family === 4 && contains4(`${address}/${prefixLength}`, site.server),
-      )
-      .map(({ name, address, prefixLength }) => ({
-        host: "vps",
-        message: `the VPS has a network of its own that holds ${site.server}: ${address}/${prefixLength} on ${name}`,
-        hint: "give the home network another range, or take that network off the VPS",
-      })),
+      .flatMap(({ name, family, address, prefixLength }) =>
+        serversOf(site)
+          .filter((server) => family === 4 && contains4(`${address}/${prefixLength}`, server))
+          .map((server) => ({
+            host: "vps",
+            message: `the VPS has a network of its own that holds ${server}: ${address}/${prefixLength} on ${name}`,
+            hint: "give the home network another range, or take that network off the VPS",
+          })),
+      ),
 };
 
 function spec(id: string, state: State): string {

@@ -13,7 +13,7 @@ import type { Owned } from "../../../src/core/owned.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
 import { runScript, shells } from "../../shells.js";
-import { router, site, vps } from "../world.js";
+import { router, server, site, vps } from "../world.js";
 
 type More = { vps?: Partial<VpsFacts>; router?: Partial<RouterFacts> };
 
@@ -28,7 +28,7 @@ const owned: Owned = {
   local: "2001:db8:1::7",
   ownLocal: true,
   remote: "2001:db8:100::7",
-  server: site.server,
+  servers: [server],
   mtu: 1460,
   table: 42,
 };

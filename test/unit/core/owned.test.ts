@@ -7,7 +7,7 @@ const owned: Owned = {
   local: "2001:db8:1::203:0:113:144",
   ownLocal: true,
   remote: "2001:db8:100::203:0:113:144",
-  server: "192.168.1.210",
+  servers: ["192.168.1.210"],
   mtu: 1460,
   table: 42,
 };
@@ -15,6 +15,13 @@ const owned: Owned = {
 describe("the note of what is ds4's", () => {
   it.each([true, false])("says again what was written, an own address: %s", (ownLocal) => {
     expect(parseOwned(renderOwned({ ...owned, ownLocal }))).toEqual({ ...owned, ownLocal });
+  });
+
+  it("has every server, in one line", () => {
+    const several = { ...owned, servers: ["192.168.1.210", "192.168.1.211"] };
+    expect(renderOwned(several)).toContain("\nserver=192.168.1.210,192.168.1.211\n");
+    expect(parseOwned(renderOwned(several))).toEqual(several);
+    expect(parseOwned(renderOwned({ ...owned, servers: ["192.168.1.210", "; reboot"] }))).toBeUndefined();
   });
 
   it("is nothing where the file is empty, somebody else's, or lacks a line", () => {

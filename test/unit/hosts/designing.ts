@@ -36,7 +36,7 @@ export const owned: Owned = {
   local: "2001:db8:1:0:203:0:113:144",
   ownLocal: true,
   remote: "2001:db8:100:0:203:0:113:144",
-  server: "192.168.1.210",
+  servers: ["192.168.1.210"],
   mtu: 1400,
   table: 42,
 };

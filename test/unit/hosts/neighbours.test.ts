@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
 import { neighbourNotes } from "../../../src/hosts/vps/neighbour-notes.js";
 import { parseNeighbours } from "../../../src/hosts/vps/neighbours.js";
+import { site } from "../world.js";
 
 /** What is made of the parts of a VPS's answer; the others are as on a VPS with nothing of that kind. */
 function neighbours(parts: { services?: string; nft?: string; firewalls?: string } = {}) {
@@ -30,7 +31,12 @@ docker tcp 9000
 
 describe("the services of the VPS that the public IPv4 no longer leads to", () => {
   const notes = (uplinkIPv4: string, keepPorts: readonly number[]) =>
-    neighbourNotes(neighbours({ services: sockets }), { publicIPv4: "203.0.113.144", uplinkIPv4, keepPorts });
+    neighbourNotes(neighbours({ services: sockets }), {
+      publicIPv4: "203.0.113.144",
+      uplinkIPv4,
+      keepPorts,
+      forwards: site.forwards,
+    });
 
   it("are named with their programs, once each; not those of one host, of IPv6 or of a DHCP client", () => {
     expect(notes("203.0.113.144", [22])).toEqual([
@@ -48,7 +54,12 @@ describe("the services of the VPS that the public IPv4 no longer leads to", () =
 
   it("are none where there is nothing but SSH", () => {
     const services = "tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:*\n";
-    const about = { publicIPv4: "203.0.113.144", uplinkIPv4: "203.0.113.144", keepPorts: [22] };
+    const about = {
+      publicIPv4: "203.0.113.144",
+      uplinkIPv4: "203.0.113.144",
+      keepPorts: [22],
+      forwards: site.forwards,
+    };
     expect(neighbourNotes(neighbours({ services }), about)).toEqual([]);
   });
 });
@@ -120,7 +131,12 @@ describe("firewalld and nftables.service", () => {
   });
 
   it("are spoken of before something of theirs goes, or of ds4's", () => {
-    const about = { publicIPv4: "203.0.113.144", uplinkIPv4: "203.0.113.144", keepPorts: [22] };
+    const about = {
+      publicIPv4: "203.0.113.144",
+      uplinkIPv4: "203.0.113.144",
+      keepPorts: [22],
+      forwards: site.forwards,
+    };
     expect(neighbourNotes(neighbours({ firewalls: "flushes\nfirewalld\nreload\n" }), about)).toEqual([
       expect.stringContaining("'firewall-cmd --runtime-to-permanent' keeps it"),
       expect.stringContaining("'systemctl reload firewalld' does the same and brings them back"),

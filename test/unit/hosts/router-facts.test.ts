@@ -103,7 +103,7 @@ describe("a real OpenWrt 24.10", () => {
       local: "2001:db8:100::1",
       ownLocal: true,
       remote: "2001:db8:1::1",
-      server: "192.168.1.210",
+      servers: ["192.168.1.210"],
       mtu: 1460,
       table: 42,
     };

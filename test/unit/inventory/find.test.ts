@@ -15,9 +15,17 @@ function add(...files: string[]): void {
 
 describe("finding a site", () => {
   it("takes the only one when no name is given", async () => {
-    add("home.yaml", "example.yaml", "lab.yaml", "site.schema.json", ".hidden.yaml", "notes.txt");
+    add(
+      "home.yaml",
+      "example.yaml",
+      "example-forward.yaml",
+      "lab.yaml",
+      "site.schema.json",
+      ".hidden.yaml",
+      "notes.txt",
+    );
     expect(await findSite(folder)).toBe(join(folder, "home.yaml"));
-    expect(await siteNames(folder)).toEqual(["example", "home", "lab"]);
+    expect(await siteNames(folder)).toEqual(["example", "example-forward", "home", "lab"]);
   });
 
   it("asks for a name when there are several", async () => {

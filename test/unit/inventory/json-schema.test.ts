@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { z } from "zod";
 import { fields } from "../../../src/inventory/fields.js";
 import { jsonSchema } from "../../../src/inventory/schema.js";
 
@@ -24,13 +25,27 @@ it("has each example in the file", () => {
     expect(text, path).toContain(JSON.stringify(field.meta()?.examples));
 });
 
+it("takes as traffic a text, a number or a list of them", () => {
+  // zod can't read `oneOf` beside properties.
+  const { oneOf: _, ...rest } = jsonSchema();
+  const schema = z.fromJSONSchema(rest);
+  const accepts = (traffic: unknown) =>
+    schema.safeParse({
+      vps: { ssh: "a" },
+      router: { ssh: "b" },
+      forward: [{ server: "192.168.1.210", traffic }],
+    }).success;
+  for (const traffic of ["all", 47, ["tcp/443", 47]]) expect(accepts(traffic), String(traffic)).toBe(true);
+  for (const traffic of [[], true, { tcp: 443 }]) expect(accepts(traffic), String(traffic)).toBe(false);
+});
+
 it("accepts its own examples", () => {
   for (const [path, field] of Object.entries(fields))
     for (const example of (field.meta()?.examples ?? []) as unknown[])
       expect(field.safeParse(example).success, `${path}: ${example}`).toBe(true);
 });
 
-it.each(["example.yaml", "lab.yaml"])("%s names the schema for editors", (file) => {
+it.each(["example.yaml", "example-forward.yaml", "lab.yaml"])("%s names the schema for editors", (file) => {
   expect(readFileSync(new URL(file, inventory), "utf8")).toMatch(
     /^# yaml-language-server: \$schema=\.\/site\.schema\.json\n/,
   );

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Ds4Error } from "../../../src/core/errors.js";
 import { loadSite, parseSite } from "../../../src/inventory/load.js";
+import { serversOf } from "../../../src/inventory/site.js";
 
 const inventory = new URL("../../../inventory/", import.meta.url);
 
@@ -13,7 +14,7 @@ describe("an inventory file", () => {
       file: "some/where/home.yaml",
       vps: { ssh: "root@203.0.113.144" },
       router: { ssh: "root@192.168.1.1", zones: {} },
-      server: "192.168.1.210",
+      forwards: [{ server: "192.168.1.210", line: 3, all: { except: [] }, flows: [] }],
       tunnel: { name: "wrap1", table: 42 },
     });
   });
@@ -39,7 +40,7 @@ describe("an inventory file", () => {
         zones: { wan: "wan", lan: "lan" },
         lan: "192.168.1.0/24",
       },
-      server: "192.168.1.210",
+      forwards: [{ server: "192.168.1.210", line: 46, all: { except: [] }, flows: [] }],
       tunnel: { name: "wrap1", mtu: 1460, table: 42 },
     });
   });
@@ -47,11 +48,13 @@ describe("an inventory file", () => {
   it("loads as it is shipped", async () => {
     const example = await loadSite(new URL("example.yaml", inventory).pathname);
     const lab = await loadSite(new URL("lab.yaml", inventory).pathname);
-    expect([example.vps.ssh, lab.vps.ssh, lab.router.ssh, lab.server]).toEqual([
+    const several = await loadSite(new URL("example-forward.yaml", inventory).pathname);
+    expect(serversOf(several)).toEqual(["192.168.1.210", "192.168.1.211"]);
+    expect([example.vps.ssh, lab.vps.ssh, lab.router.ssh, serversOf(lab)]).toEqual([
       "root@203.0.113.144",
       "vps",
       "router",
-      "192.168.1.210",
+      ["192.168.1.210"],
     ]);
   });
 
@@ -75,7 +78,7 @@ describe("an inventory file", () => {
 
   it("takes .0 and .255 in a LAN that is larger than /24", () => {
     const text = "vps: {ssh: a}\nrouter: {ssh: b, lan: 10.0.0.0/16}\nserver: 10.0.1.255\n";
-    expect(parseSite(text, "x.yaml").server).toBe("10.0.1.255");
+    expect(serversOf(parseSite(text, "x.yaml"))).toEqual(["10.0.1.255"]);
   });
 
   it("that can't be read is a Ds4Error that names it", async () => {

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { listChanges } from "../../../src/commands/run.js";
+import { listChanges, listServers } from "../../../src/commands/run.js";
 import { nothing, planSite } from "../../../src/converge/plan-site.js";
 import { ConnectError, Ds4Error, InventoryError } from "../../../src/core/errors.js";
 import type { HostState } from "../../../src/core/plan.js";
 import type { Items } from "../../../src/core/state.js";
+import { parseSite } from "../../../src/inventory/load.js";
 import { describeErrors, listErrors } from "../../../src/report/errors.js";
 import { describePlan } from "../../../src/report/human.js";
 import { type Result, resultSchema } from "../../../src/report/result.js";
@@ -86,6 +87,16 @@ const reading = {
   vps: { facts: vps, actual: new Map(), sections: new Map() },
   router: { facts: router, actual: before, sections: new Map() },
 };
+
+it("a site's servers are one text where there is one, else a list", () => {
+  const text = (servers: string) => `vps: { ssh: a }\nrouter: { ssh: b }\n${servers}\n`;
+  const list = (servers: string) => listServers(parseSite(text(servers), "home.yaml"));
+  const entry = (server: string, traffic: string) => `{ server: ${server}, traffic: ${traffic} }`;
+  const [one, two] = [entry("192.168.1.210", "all"), entry("192.168.1.211", "tcp/25")];
+  expect(list("server: 192.168.1.210")).toEqual({ server: "192.168.1.210" });
+  expect(list(`forward: [${one}]`)).toEqual({ server: "192.168.1.210" });
+  expect(list(`forward: [${one}, ${two}]`)).toEqual({ servers: ["192.168.1.210", "192.168.1.211"] });
+});
 
 describe("a plan", () => {
   const plan = planSite(reading, target);

@@ -6,7 +6,7 @@ function place(hook: string, ...lines: readonly string[]): string {
   const rulesOf = (chain: string) =>
     lines.flatMap((line) => (line.startsWith(`-A ${chain} `) ? [line.slice(chain.length + 4)] : []));
   return placeOf(
-    { hook, chain: `DS4-${hook}`, devices: ["wrap1", "eth0"], server: "192.168.1.210" },
+    { hook, chain: `DS4-${hook}`, devices: ["wrap1", "eth0"], servers: ["192.168.1.210"] },
     rulesOf,
   );
 }

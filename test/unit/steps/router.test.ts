@@ -9,24 +9,28 @@ import { routes } from "../../../src/steps/router/routes.js";
 import { rules } from "../../../src/steps/router/rules.js";
 import { tunnel } from "../../../src/steps/router/tunnel.js";
 import { recorded, recordedFile } from "../recorded.js";
-import { site as home, lan, router, world } from "../world.js";
+import { allTo, site as home, lan, router, world } from "../world.js";
 
 // The recordings' own addresses.
 const [server, local, remote] = ["192.168.1.10", "2001:db8:ffff::2", "2001:db8:ffff::64"];
-const site = { ...home, server };
+const site = { ...home, forwards: allTo(server) };
 const owned: Owned = {
   site: "home",
   tunnel: "wrap1",
   local,
   ownLocal: true,
   remote,
-  server,
+  servers: [server],
   mtu: 1460,
   table: 42,
 };
 const marked: RouterFacts = { ...router, marked: true, owned };
 const there = world({
-  site: { server, vps: { ...home.vps, endpoint: remote }, router: { ...home.router, endpoint: local } },
+  site: {
+    forwards: allTo(server),
+    vps: { ...home.vps, endpoint: remote },
+    router: { ...home.router, endpoint: local },
+  },
 });
 const ok = (stdout: string) => ({ stdout, code: 0 });
 
@@ -51,7 +55,7 @@ describe("the policy rules of a router", () => {
   });
 
   it("show one that went elsewhere, is changed, or is there twice", () => {
-    expect([...parse(recorded("policy-routing", 33)).keys()]).toEqual(["4200"]);
+    expect([...parse(recorded("policy-routing", 33)).keys()]).toEqual(["4200", "4205"]);
     const changed = recorded("policy-routing", 10).replace("lookup 42", "lookup 43");
     expect(parse(changed).get("4201")).toEqual({ rule: `from ${server} lookup 43` });
     const twice = `${recorded("policy-routing", 10)}4201:\tfrom 192.168.1.99 lookup 42\n`;

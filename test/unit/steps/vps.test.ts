@@ -10,7 +10,7 @@ import { routes } from "../../../src/steps/vps/routes.js";
 import { sysctl } from "../../../src/steps/vps/sysctl.js";
 import { tunnel } from "../../../src/steps/vps/tunnel.js";
 import { unit } from "../../../src/steps/vps/unit.js";
-import { eth0, address as hostAddress, link, lo, site, siteWith, vps, world } from "../world.js";
+import { eth0, address as hostAddress, link, lo, server, site, siteWith, vps, world } from "../world.js";
 
 const home = world();
 const { local, remote } = home.design;
@@ -20,7 +20,7 @@ const owned: Owned = {
   local,
   ownLocal: true,
   remote,
-  server: site.server,
+  servers: [server],
   mtu: 1460,
   table: 42,
 };
@@ -133,8 +133,8 @@ describe("the tunnel's address of a VPS", () => {
 
 describe("the routes of a VPS", () => {
   const listed = [
-    { dst: site.server, dev: "wrap1", protocol: "204", scope: "link", flags: [] },
-    { type: "unreachable", dst: site.server, protocol: "204", metric: 4000000000, flags: [] },
+    { dst: server, dev: "wrap1", protocol: "204", scope: "link", flags: [] },
+    { type: "unreachable", dst: server, protocol: "204", metric: 4000000000, flags: [] },
   ];
   const parse = (routesThere: readonly object[]) =>
     routes.parse(ok(JSON.stringify(routesThere)), marked, site);
@@ -144,8 +144,8 @@ describe("the routes of a VPS", () => {
   });
 
   it("show one that is gone, one that leads elsewhere, and one of another server", () => {
-    expect([...parse(listed.slice(1)).keys()]).toEqual([`${site.server}/unreachable`]);
-    expect(parse([{ ...listed[0], dev: "eth0" }]).get(site.server)).toMatchObject({ device: "eth0" });
+    expect([...parse(listed.slice(1)).keys()]).toEqual([`${server}/unreachable`]);
+    expect(parse([{ ...listed[0], dev: "eth0" }]).get(server)).toMatchObject({ device: "eth0" });
     expect([...parse([...listed, { dst: "192.168.1.7", dev: "wrap1" }]).keys()]).toContain("192.168.1.7");
     expect(routes.parse(ok(""), marked, site)).toEqual(new Map());
   });

@@ -215,6 +215,25 @@ describe("a change of both hosts", () => {
     );
   });
 
+  it.each([
+    { what: "the server answers TCP alone", pinged: false, kept: true },
+    { what: "the server answers pings", pinged: true, kept: false },
+  ])(
+    "where the router's own ping of the public IPv4 is lost and $what: kept is $kept",
+    async ({ pinged, kept }) => {
+      const { result } = await change({
+        vps: { arm: () => ({ stdout: "-" }) },
+        router: { arm: () => ({ stdout: "203.0.113.144 by the provider's IPv4 = answers\n" }) },
+        answers: {
+          visitor: pinged ? proofs.visitor : proofs.visitor.replace(/^answered (small|full)\n/gm, ""),
+          connections: "",
+        },
+      });
+      expect(Array.isArray(result)).toBe(kept);
+      if (!kept) expect(failed(result).message).toContain("router's own connections");
+    },
+  );
+
   it("leaves a host that can't be reached to its switch, and says when that fires", async () => {
     const { result, hosts } = await change({
       router: { change: raise(lost("router")), undo: raise(lost("router")) },

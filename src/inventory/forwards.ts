@@ -1,0 +1,216 @@
+import { Ds4Error } from "../core/errors.js";
+import { nearest } from "./nearest.js";
+import { protocolName, protocolNumber, protocols, tcp, udp } from "./protocols.js";
+
+/** Ports, the last one included. */
+export type PortRange = readonly [first: number, last: number];
+
+/** Packets of one IP protocol: all of them or, with TCP and UDP, those to some ports. */
+export type Flow = {
+  /** The protocol's number. */
+  readonly protocol: number;
+  readonly ports?: PortRange;
+  /** Where it isn't the same: the server's port for the first of `ports`; the others follow. */
+  readonly to?: number;
+};
+
+/** What of the public IPv4 somebody wants. */
+export type Traffic = {
+  /** All that no flow of any server is, and that isn't excepted. */
+  readonly all?: { readonly except: readonly Flow[] };
+  readonly flows: readonly Flow[];
+};
+
+/** What goes to one server. */
+export type Forward = Traffic & {
+  /** IPv4 in the router's LAN. */
+  readonly server: string;
+  /** Where the inventory file says so. */
+  readonly line: number;
+};
+
+/** Each has priorities of its own on the router. */
+export const maxServers = 16;
+
+/**
+ * Reads `all`, `all except tcp/22, tcp/8443`, `icmp`, `47`, `tcp/443`, `tcp+udp/5060`, `tcp/8000-8100` or
+ * `tcp/2222 -> 22`. @throws Ds4Error whose message goes on behind the text, with what to write instead.
+ */
+export function readTraffic(text: string): Traffic {
+  const words = text.trim().toLowerCase();
+  const all = /^all(?:\s+except\s+(.+))?$/.exec(words);
+  if (all !== null) {
+    const except = (all[1]?.split(",") ?? []).flatMap((part) => readFlows(part.trim()));
+    if (except.some(({ to }) => to !== undefined))
+      throw new Ds4Error("moves a port that stays with the VPS", { hint: "Leave the -> out." });
+    return { all: { except }, flows: [] };
+  }
+  if (words.includes(","))
+    throw new Ds4Error("is more than one", {
+      hint: `Write a list: [${words
+        .split(",")
+        .map((part) => part.trim())
+        .join(", ")}].`,
+    });
+  return { flows: readFlows(words) };
+}
+
+function readFlows(text: string): readonly Flow[] {
+  const [, names = "", from, to] = /^([a-z0-9+.-]+)(?:\/([^\s>]+?))?(?:\s*->\s*(\S+))?$/.exec(text) ?? [];
+  if (names === "")
+    throw new Ds4Error("is nothing that can be forwarded", {
+      hint: "Write all, icmp, another IP protocol, or ports such as tcp/443, udp/51820, tcp/8000-8100 or tcp/2222 -> 22.",
+    });
+  const numbers = names.split("+").map(readProtocol);
+  if (from === undefined) {
+    if (to !== undefined)
+      throw new Ds4Error("moves no port", { hint: "Write a port before the -> as well: tcp/2222 -> 22." });
+    return numbers.map((protocol) => ({ protocol }));
+  }
+  const portless = numbers.find((protocol) => protocol !== tcp && protocol !== udp);
+  if (portless !== undefined)
+    throw new Ds4Error(`has ports, and only those of tcp and udp are told apart`, {
+      hint: `Write ${protocolName(portless)} for all of it.`,
+    });
+  const ports = readPorts(from);
+  if (to === undefined) return numbers.map((protocol) => ({ protocol, ports }));
+  const target = readPorts(to);
+  if (sizeOf(target) !== sizeOf(ports))
+    throw new Ds4Error(`moves ${sizeOf(ports)} ports to ${sizeOf(target)}`, {
+      hint: `Write a range of the same size: ${names}/${from} -> ${showPorts([target[0], target[0] + sizeOf(ports) - 1])}.`,
+    });
+  return numbers.map((protocol) => ({
+    protocol,
+    ports,
+    ...(target[0] === ports[0] ? {} : { to: target[0] }),
+  }));
+}
+
+function readProtocol(word: string): number {
+  if (/^\d+$/.test(word)) {
+    const number = Number(word);
+    if (number >= 1 && number <= 254) return number;
+    throw new Ds4Error(`has no IP protocol ${word}`, {
+      hint: "Protocols are 1 to 254; a port is written tcp/443.",
+    });
+  }
+  if (word === "ipip")
+    throw new Ds4Error("names two protocols", { hint: "Write 4 for IP in IP (RFC 2003), or 94." });
+  const number = protocolNumber(word);
+  if (number !== undefined) return number;
+  const meant = nearest(word, ["all", ...Object.keys(protocols)]);
+  throw new Ds4Error(`has no IP protocol that is known: ${JSON.stringify(word)}`, {
+    hint:
+      meant === undefined ? "Write its number, 1 to 254, or tcp/443 for a port." : `Did you mean ${meant}?`,
+  });
+}
+
+function readPorts(text: string): PortRange {
+  const [, first, last = first] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(text) ?? [];
+  if (first === undefined)
+    throw new Ds4Error(`has no port: ${JSON.stringify(text)}`, {
+      hint: "Write a number from 1 to 65535, or two of them as in 8000-8100.",
+    });
+  const range = [Number(first), Number(last)] as const;
+  const bad = range.find((port) => port < 1 || port > 65535);
+  if (bad !== undefined) throw new Ds4Error(`has no port ${bad}`, { hint: "Ports are 1 to 65535." });
+  if (range[0] > range[1])
+    throw new Ds4Error(`has a range that ends before it begins`, {
+      hint: `Write ${showPorts([range[1], range[0]])}.`,
+    });
+  return range;
+}
+
+const sizeOf = ([first, last]: PortRange) => last - first + 1;
+
+/** `443` or `8000-8100`. */
+export const showPorts = ([first, last]: PortRange) => (first === last ? String(first) : `${first}-${last}`);
+
+/** A flow as the inventory has it: `tcp/8000-8100`, `tcp/2222 -> 22`, `gre`. */
+export function showFlow({ protocol, ports, to }: Flow): string {
+  const name = protocolName(protocol);
+  if (ports === undefined) return name;
+  const moved = to === undefined ? "" : ` -> ${showPorts([to, to + sizeOf(ports) - 1])}`;
+  return `${name}/${showPorts(ports)}${moved}`;
+}
+
+/** The ports of a flow at the server. */
+export function portsAtServer({ ports, to }: Flow): PortRange | undefined {
+  return ports === undefined || to === undefined ? ports : [to, to + sizeOf(ports) - 1];
+}
+
+/** Whether a packet can be of both. */
+export function overlap(a: Flow, b: Flow): boolean {
+  if (a.protocol !== b.protocol) return false;
+  if (a.ports === undefined || b.ports === undefined) return true;
+  return a.ports[0] <= b.ports[1] && b.ports[0] <= a.ports[1];
+}
+
+/** Whether packets of this flow, or some of them, go to this server because of its `all`. */
+export function isAmongAll({ all }: Traffic, flow: Flow): boolean {
+  return all !== undefined && !all.except.some((stays) => overlap(stays, flow));
+}
+
+/** Whether packets to a port of the public IPv4 go to any server. */
+export function goesHome(forwards: readonly Traffic[], protocol: number, port: number): boolean {
+  const flow: Flow = { protocol, ports: [port, port] };
+  return forwards.some(
+    (forward) => forward.flows.some((other) => overlap(other, flow)) || isAmongAll(forward, flow),
+  );
+}
+
+/** Whether TCP ports go to some server without being named. */
+export function takesAnyPort(forwards: readonly Traffic[]): boolean {
+  return forwards.some(
+    ({ all, flows }) =>
+      all !== undefined || flows.some(({ protocol, ports }) => protocol === tcp && ports === undefined),
+  );
+}
+
+/** Something that is written in `forward:`, where it is: the number of its entry, and of its item in a list. */
+export type Item = {
+  readonly path: readonly PropertyKey[];
+  readonly text: string;
+  readonly server: string;
+  readonly traffic: Traffic;
+};
+
+/** What contradicts something that is written before it. */
+export function findOverlaps(
+  items: readonly Item[],
+): readonly { readonly path: Item["path"]; readonly message: string; readonly hint: string }[] {
+  return items.flatMap((item, at) => {
+    const { path, text, traffic } = item;
+    const said = JSON.stringify(text);
+    const earlier = items.slice(0, at).find((other) => clash(other, item));
+    if (earlier !== undefined)
+      return [
+        {
+          path,
+          message: `${said} overlaps ${JSON.stringify(earlier.text)}, which goes to ${earlier.server} already`,
+          hint: howToPart(earlier, item),
+        },
+      ];
+    const twice = traffic.flows.some((flow, index) =>
+      traffic.flows.slice(0, index).some((other) => overlap(other, flow)),
+    );
+    return twice ? [{ path, message: `${said} has something twice`, hint: "Write it once." }] : [];
+  });
+}
+
+function clash(a: Item, b: Item): boolean {
+  const [everything, other] = a.traffic.all === undefined ? [b, a] : [a, b];
+  if (everything.traffic.all === undefined)
+    return a.traffic.flows.some((flow) => b.traffic.flows.some((own) => overlap(flow, own)));
+  // What a server has by its `all` can only be moved to other ports of its own.
+  const named = other.server === everything.server && other.traffic.flows.some(({ to }) => to === undefined);
+  return named || other.traffic.all !== undefined;
+}
+
+function howToPart(a: Item, b: Item): string {
+  if (a.traffic.all !== undefined && b.traffic.all !== undefined)
+    return "One server gets all that is left: name what the others get.";
+  if (a.traffic.all !== undefined || b.traffic.all !== undefined)
+    return `The server's \`all\` has it: leave it out. In [ ], a comma begins a new entry: write what is excepted in quotes, "all except tcp/22, tcp/8443".`;
+  return "A port, or a protocol, goes to one server: take it out of one of the two.";
+}

@@ -1,0 +1,35 @@
+import type { Conflict } from "../../core/step.js";
+import { sshPorts } from "../../hosts/design.js";
+import { isDhcpClient } from "../../hosts/vps/neighbour-notes.js";
+import type { World } from "../../hosts/world.js";
+import { overlap, showFlow } from "../../inventory/forwards.js";
+import { protocolNumber, tcp } from "../../inventory/protocols.js";
+
+/** Ports that the inventory names and that the VPS itself answers on: who asked for them would lose one or the other. */
+export function portConflicts({ site, design, vps, router }: World): readonly Conflict[] {
+  const services = vps.neighbours.services
+    .filter((service) => ["any", design.uplinkIPv4].includes(service.address) && !isDhcpClient(service))
+    .map(({ protocol, port, program }) => ({ protocol: protocolNumber(protocol) ?? 0, port, program }));
+  const ssh = sshPorts(vps, router, design)
+    .filter((port) => !services.some((service) => service.protocol === tcp && service.port === port))
+    .map((port) => ({ protocol: tcp, port, program: "the SSH server" }));
+  return site.forwards.flatMap(({ flows, line }) =>
+    flows
+      .filter(({ ports }) => ports !== undefined)
+      .flatMap((flow) =>
+        [...services, ...ssh]
+          .filter(({ protocol, port }) => overlap(flow, { protocol, ports: [port, port] }))
+          .map(({ protocol, port, program }): Conflict => {
+            const who = program === "" ? "something" : program;
+            return {
+              host: "vps",
+              message: `${who} on the VPS listens on ${showFlow({ protocol, ports: [port, port] })}, which '${showFlow(flow)}' asks for (${site.file}:${line})`,
+              hint: `take it out of 'forward:', forward another port to it ('${showFlow({ protocol, ports: [freePort(port), freePort(port)], to: port })}'), or have ${who} listen on another one or on IPv6 alone`,
+            };
+          }),
+      ),
+  );
+}
+
+/** A port that reads like `port`, for an example. */
+const freePort = (port: number) => (port < 10_000 ? 10_000 + port : port - 10_000);
