@@ -142,7 +142,10 @@ export async function eventually<T>(seconds: number, attempt: () => Promise<T>):
 
 /** A command on a machine that runs until `stop`, which resolves to its output. */
 export function background(machine: string, script: string): { stop(): Promise<string> } {
-  const child = spawn(`${root}/scripts/lab`, ["ssh", machine, script], { stdio: ["ignore", "pipe", "pipe"] });
+  // Not its standard error: the shared connection that it may open holds that for minutes.
+  const child = spawn(`${root}/scripts/lab`, ["ssh", machine, script], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   let output = "";
   child.stdout.on("data", (chunk) => {
     output += chunk;
