@@ -19,9 +19,13 @@ once "IPv6 gateway" "$a" &
 wait`,
 };
 
-/** The router's own way by its provider's IPv4, and the routes of a LAN host that isn't the server. */
+/**
+ * The router's own way by its provider's IPv4, and the routes of a LAN host that is no server, neither before the
+ * change nor after it. `facts` are from before.
+ */
 export function routerConnections(site: Site, facts: RouterFacts, design: Pick<Design, "publicIPv4">): Probe {
-  const servers = serversOf(site);
+  // Also one that is a server no longer: its way out is meant to change.
+  const servers = [...new Set([...serversOf(site), ...(facts.owned?.servers ?? [])])];
   const [server = ""] = servers;
   const lan = networkOf(facts, server);
   const last = Number(server.split(".")[3]);

@@ -189,12 +189,19 @@ describe("the counters", () => {
   });
 });
 
-it("the way out of a LAN host is watched that is none of the servers", () => {
-  const other = (...servers: readonly string[]) => {
+it("the way out of a LAN host is watched that is none of the servers, nor was one", () => {
+  const others = (servers: readonly string[], before: readonly string[]) => {
     const { site } = home(Object.fromEntries(servers.map((server, at) => [server, `tcp/${25 + at}`])));
-    const { script } = routerConnections(site, router, { publicIPv4: "203.0.113.144" });
+    const owned = {
+      ...{ site: "home", tunnel: "wrap1", local: "2001:db8:1::7", ownLocal: true, remote: "2001:db8:100::7" },
+      ...{ servers: before, mtu: 1460, table: 42 },
+    };
+    const facts = { ...router, owned: before.length === 0 ? undefined : owned };
+    const { script } = routerConnections(site, facts, { publicIPv4: "203.0.113.144" });
     return /way out of ([\d.]+)/.exec(script)?.[1];
   };
+  const other = (...servers: readonly string[]) => others(servers, []);
+  expect(others(["192.168.1.211"], ["192.168.1.210", "192.168.1.211"])).toBe("192.168.1.209");
   expect(other("192.168.1.210")).toBe("192.168.1.209");
   expect(other("192.168.1.210", "192.168.1.209")).toBe("192.168.1.208");
   expect(other("192.168.1.3", "192.168.1.2")).toBe("192.168.1.1");
