@@ -142,9 +142,11 @@ export async function eventually<T>(seconds: number, attempt: () => Promise<T>):
 
 /** A command on a machine that runs until `stop`, which resolves to its output. */
 export function background(machine: string, script: string): { stop(): Promise<string> } {
-  // Not its standard error: the shared connection that it may open holds that for minutes.
   const child = spawn(`${root}/scripts/lab`, ["ssh", machine, script], {
+    // Not its standard error: the shared connection that it may open holds that for minutes.
     stdio: ["ignore", "pipe", "ignore"],
+    // A group of its own, so that `ssh` ends with it.
+    detached: true,
   });
   let output = "";
   child.stdout.on("data", (chunk) => {
@@ -153,7 +155,7 @@ export function background(machine: string, script: string): { stop(): Promise<s
   const closed = new Promise<void>((resolve) => child.on("close", () => resolve()));
   return {
     stop: async () => {
-      child.kill("SIGTERM");
+      if (child.pid !== undefined) process.kill(-child.pid);
       await closed;
       return output;
     },
