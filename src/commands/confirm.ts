@@ -1,7 +1,9 @@
 import chalk from "chalk";
 import { aimFor, nothing, planSite } from "../converge/plan-site.js";
+import type { AnyReading } from "../converge/read.js";
 import type { Armed } from "../core/dead-man-switch.js";
 import { Ds4Error } from "../core/errors.js";
+import { hostEntries } from "../core/step.js";
 import { describeProofs } from "../report/human.js";
 import { proveOrFail } from "../transaction/prove.js";
 import { confirm as confirmBoth } from "../transaction/transaction.js";
@@ -47,11 +49,17 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
 
 /** The switch that is armed on both hosts by one run, or undefined where there is none. */
 function armedOnBoth({ reading }: Session, site: string): Armed | undefined {
-  const [vps, router] = [reading.vps.facts.armed, reading.router.facts.armed];
-  if (vps === undefined && router === undefined) return undefined;
-  if (vps?.run === router?.run) return vps;
+  const all: AnyReading = reading;
+  const waiting = hostEntries(all).filter(([, { facts }]) => facts.armed !== undefined);
+  const armed = waiting[0]?.[1].facts.armed;
+  const same = waiting.length === hostEntries(all).length;
+  if (armed === undefined || (same && waiting.every(([, { facts }]) => facts.armed?.run === armed.run))) {
+    return armed;
+  }
   throw new Ds4Error(
-    `a change waits to be confirmed on the ${vps === undefined ? "router" : router === undefined ? "VPS" : "VPS, and another one on the router"} alone`,
+    same
+      ? "each host waits for another change to be confirmed"
+      : `a change waits to be confirmed on the ${waiting.map(([host]) => host).join(" and ")} alone`,
     { hint: `'ds4 rollback ${site}' takes it back` },
   );
 }

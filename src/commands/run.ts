@@ -1,6 +1,7 @@
 import { countChanges, type SitePlan } from "../converge/plan-site.js";
-import type { Reading } from "../converge/read.js";
+import type { AnyReading } from "../converge/read.js";
 import { changedFields } from "../core/state.js";
+import { hostEntries } from "../core/step.js";
 import { type Site, serversOf } from "../inventory/site.js";
 import type { Proof } from "../proof/judge.js";
 import { describeErrors, listErrors } from "../report/errors.js";
@@ -66,7 +67,7 @@ async function progressFor(options: CommonOptions): Promise<Progress> {
 
 /** A plan's changes in the form of the JSON output. */
 export function listChanges(plan: SitePlan): Result["changes"] {
-  return [plan.vps, plan.router].flatMap(({ host, changes }) =>
+  return hostEntries(plan).flatMap(([host, { changes }]) =>
     changes.map((change) => ({
       host,
       layer: change.layer,
@@ -103,9 +104,9 @@ export function listProofs(proofs: readonly Proof[]): NonNullable<Result["proofs
 }
 
 /** The switches that are armed, in the form of the JSON output. */
-export function listUnconfirmed(reading: Reading): NonNullable<Result["unconfirmed"]> {
-  return (["vps", "router"] as const).flatMap((host) => {
-    const armed = reading[host].facts.armed;
+export function listUnconfirmed(reading: AnyReading): NonNullable<Result["unconfirmed"]> {
+  return hostEntries(reading).flatMap(([host, { facts }]) => {
+    const armed = facts.armed;
     if (armed === undefined) return [];
     const { command, by, since, secondsLeft } = armed;
     return [{ host, command, by, since, secondsLeft }];

@@ -4,10 +4,10 @@ import { lockAndRead, type Reading, readHosts, type Shells } from "../converge/r
 import { type Lease, leaseSeconds, releaseLine, renewScript } from "../core/lock.js";
 import { group } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
-import type { HostName } from "../core/step.js";
+import { type HostName, onHosts } from "../core/step.js";
 import { findSite } from "../inventory/find.js";
 import { loadSite } from "../inventory/load.js";
-import type { Site } from "../inventory/site.js";
+import { hostsOf, type Site } from "../inventory/site.js";
 import type { Progress } from "../report/progress.js";
 import type { Connections } from "../transaction/undertaking.js";
 import { onInterrupt } from "./interrupt.js";
@@ -69,19 +69,20 @@ export async function withHosts<T>(
     opened.push(shell);
     return shell;
   };
-  const openBoth = async (start: (label: HostName) => Promise<Shell>): Promise<Shells> => {
-    const results = await Promise.allSettled([start("vps"), start("router")]);
-    const [vps, router] = results.flatMap((r) => (r.status === "fulfilled" ? [r.value] : []));
-    if (vps === undefined || router === undefined) throw failure(results);
-    return { vps, router };
+  const openAll = async (start: (label: HostName) => Promise<Shell>): Promise<Shells> => {
+    const results = await Promise.allSettled(
+      hostsOf(site).map(async (host) => [host, await start(host)] as const),
+    );
+    const failures = results.flatMap((r) => (r.status === "rejected" ? [r.reason as unknown] : []));
+    // All of them, where several failed: one run shows all there is to mend.
+    if (failures.length > 0) throw failures.length > 1 ? new AggregateError(failures) : failures[0];
+    return Object.fromEntries(results.flatMap((r) => (r.status === "fulfilled" ? [r.value] : []))) as Shells;
   };
   try {
-    const shells = await openBoth((label) =>
-      progress.task(label, "connect", () => open(label, expectedRuns)),
-    );
+    const shells = await openAll((label) => progress.task(label, "connect", () => open(label, expectedRuns)));
     const connections: Connections = {
       shells,
-      reconnect: (runs) => openBoth((label) => open(label, runs)),
+      reconnect: (runs) => openAll((label) => open(label, runs)),
       reopen: (host) => open(host, 1),
     };
     if (!lock) {
@@ -113,9 +114,8 @@ async function holding<T>(
   shells: Shells,
   work: (released: () => void) => Promise<T>,
 ): Promise<T> {
-  const both = [shells.vps, shells.router];
   const run = (script: string) =>
-    Promise.all(both.map((shell) => shell.run(script, { timeoutMs: 5_000 }).catch(() => undefined)));
+    onHosts(shells, (shell) => shell.run(script, { timeoutMs: 5_000 }).catch(() => undefined));
   const timer = setInterval(() => void run(renewScript(lease)), (leaseSeconds / 3) * 1000);
   let held = true;
   const release = async () => {
@@ -133,12 +133,4 @@ async function holding<T>(
   } finally {
     await release();
   }
-}
-
-/** Both hosts' failures, where both failed: one run shows all there is to mend. */
-function failure(results: readonly PromiseSettledResult<unknown>[]): unknown {
-  const reasons = results.flatMap((result) =>
-    result.status === "rejected" ? [result.reason as unknown] : [],
-  );
-  return reasons.length > 1 ? new AggregateError(reasons) : reasons[0];
 }

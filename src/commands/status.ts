@@ -1,5 +1,7 @@
 import chalk from "chalk";
 import { aimFor, countChanges, nothing, planSite } from "../converge/plan-site.js";
+import type { AnyReading } from "../converge/read.js";
+import { hostEntries } from "../core/step.js";
 import { serversOf } from "../inventory/site.js";
 import { describePlan, describeUnconfirmed } from "../report/human.js";
 import { listChanges, listServers, listUnconfirmed, runCommand } from "./run.js";
@@ -15,7 +17,7 @@ export function status(name: string | undefined, options: CommonOptions): Promis
       const waiting = listUnconfirmed(reading);
       const inSync = countChanges(plan) === 0;
       const way = `${design.publicIPv4} -> ${serversOf(site).join(", ")}`;
-      const marked = reading.vps.facts.marked || reading.router.facts.marked;
+      const marked = hostEntries<AnyReading["vps"]>(reading).some(([, { facts }]) => facts.marked);
       const notes = inSync ? [...design.notes] : [];
       if (waiting.length > 0) {
         return {

@@ -1,26 +1,34 @@
 import { ConflictError } from "../core/errors.js";
 import { type HostPlan, type HostState, planHost, renderPlan, stages, stagesOf } from "../core/plan.js";
 import { group } from "../core/script.js";
-import type { Conflict, HostName, Step } from "../core/step.js";
+import {
+  type Conflict,
+  type HostName,
+  hostEntries,
+  mapHosts,
+  type PerHost,
+  type Step,
+} from "../core/step.js";
 import { type Design, makeDesign } from "../hosts/design.js";
 import type { World } from "../hosts/world.js";
 import type { Site } from "../inventory/site.js";
-import { routerSteps, vpsSteps } from "../steps/index.js";
-import type { Reading } from "./read.js";
+import { routerSteps, stepsOf, vpsSteps } from "../steps/index.js";
+import type { AnyReading, Reading } from "./read.js";
 
-/** What has to change on both hosts. */
-export type SitePlan = Readonly<Record<HostName, HostPlan>>;
+/** What has to change on each host. */
+export type SitePlan = PerHost<HostPlan>;
 
-/** What both hosts are to be. */
-export type Target = Readonly<Record<HostName, HostState>>;
+/** What each host is to be; nothing of ds4's on one that isn't named. */
+export type Target = PerHost<HostState>;
 
 /** The state that holds nothing of ds4's: what `teardown` goes to, and a rollback of a first `apply`. */
-export const nothing: Target = { vps: new Map(), router: new Map() };
+export const nothing: Target = { vps: new Map() };
 
 /** The state that `apply` goes to. @throws HostError, ConflictError where the hosts don't allow it. */
 export function aimFor(site: Site, reading: Reading): { readonly target: Target; readonly design: Design } {
-  const [vps, router] = [reading.vps.facts, reading.router.facts];
   checkOwner(site, reading);
+  if (reading.router === undefined) throw new Error("a site without a router");
+  const [vps, router] = [reading.vps.facts, reading.router.facts];
   const design = makeDesign(site, vps, router);
   const world: World = { site, vps, router, design };
   const all = [...conflicts(vpsSteps, world), ...conflicts(routerSteps, world), ...space(world)];
@@ -34,39 +42,41 @@ export function aimFor(site: Site, reading: Reading): { readonly target: Target;
 }
 
 /** What turns the hosts as they were read into `target`. */
-export function planSite(reading: Reading, target: Target): SitePlan {
-  return {
-    vps: planHost("vps", vpsSteps, reading.vps.actual, target.vps),
-    router: planHost("router", routerSteps, reading.router.actual, target.router),
-  };
+export function planSite(reading: AnyReading, target: Target): SitePlan {
+  return mapHosts(reading, ({ actual }, host) => planOne(host, actual, target));
+}
+
+/** The same for one of them. */
+export function planOne(host: HostName, actual: HostState, target: Target): HostPlan {
+  return planHost(host, stepsOf[host], actual, target[host] ?? new Map());
 }
 
 /** How many changes a plan has. */
 export function countChanges(plan: SitePlan): number {
-  return plan.vps.changes.length + plan.router.changes.length;
+  return hostEntries(plan).reduce((sum, [, { changes }]) => sum + changes.length, 0);
 }
 
 /** The very script that carries out a host's plan. */
 export function changeScript(plan: HostPlan, guard: readonly string[] = []): string {
-  const steps = plan.host === "vps" ? vpsSteps : routerSteps;
-  return group([...strict, ...guard, ...renderPlan(plan, steps)]);
+  return group([...strict, ...guard, ...renderPlan(plan, stepsOf[plan.host])]);
 }
 
-/** The scripts of both hosts, one after the other where a host has several, as `apply` runs them. */
+/** The scripts of all hosts, one after the other where a host has several, as `apply` runs them. */
 export function changeScripts(plan: SitePlan): Readonly<Partial<Record<HostName, string>>> {
-  const parts = (host: HostName) =>
+  const parts = mapHosts(plan, (_, host) =>
     stagesOfSite(plan)
-      .filter((stage) => stage[host].changes.length > 0)
-      .map((stage) => changeScript(stage[host]))
-      .join("# and then, when both hosts have done that:\n");
-  const all = { vps: parts("vps"), router: parts("router") };
-  return Object.fromEntries(Object.entries(all).filter(([, text]) => text !== ""));
+      .flatMap((stage) => stage[host] ?? [])
+      .filter(({ changes }) => changes.length > 0)
+      .map((part) => changeScript(part))
+      .join("# and then, when both hosts have done that:\n"),
+  );
+  return Object.fromEntries(hostEntries(parts).filter(([, text]) => text !== ""));
 }
 
 /** The things that a plan is about, in one line. */
 export function namesOf(plan: SitePlan): string {
-  return [plan.vps, plan.router]
-    .flatMap(({ host, changes }) => changes.map(({ step, id }) => `${host} ${step} ${id}`))
+  return hostEntries(plan)
+    .flatMap(([host, { changes }]) => changes.map(({ step, id }) => `${host} ${step} ${id}`))
     .join(", ");
 }
 
@@ -78,16 +88,15 @@ export const strict = [
 ];
 
 /** The lines that lead from wherever a change was cut off back to the state before it. */
-export function undoLines(host: HostName, before: Reading, target: Target): readonly string[] {
-  const steps = host === "vps" ? vpsSteps : routerSteps;
-  return renderPlan(planHost(host, steps, target[host], before[host].actual), steps, true);
+export function undoLines(host: HostName, before: HostState, target: Target): readonly string[] {
+  const steps = stepsOf[host];
+  return renderPlan(planHost(host, steps, target[host] ?? new Map(), before), steps, true);
 }
 
-/** The parts of a plan, in the order in which both hosts go through them. */
+/** The parts of a plan, in the order in which all hosts go through them. */
 export function stagesOfSite(plan: SitePlan): readonly SitePlan[] {
-  const vps = stagesOf(plan.vps, vpsSteps);
-  const router = stagesOf(plan.router, routerSteps);
-  return stages.map((stage) => ({ vps: vps[stage], router: router[stage] }));
+  const all = mapHosts(plan, (own, host) => stagesOf(own, stepsOf[host]));
+  return stages.map((stage) => mapHosts(all, (parts) => parts[stage]));
 }
 
 function desired(steps: readonly Step<World, never>[], world: World): HostState {
@@ -114,9 +123,9 @@ function space({ vps, router }: World): readonly Conflict[] {
 }
 
 /** A change that nobody has confirmed would be taken back in the middle of ours. */
-export function checkUnconfirmed(site: Site, reading: Reading): void {
-  for (const host of ["vps", "router"] as const) {
-    const armed = reading[host].facts.armed;
+export function checkUnconfirmed(site: Site, reading: AnyReading): void {
+  for (const [host, { facts }] of hostEntries(reading)) {
+    const armed = facts.armed;
     if (armed !== undefined) {
       throw new ConflictError(
         `'ds4 ${armed.command}' by ${armed.by} (begun ${armed.since}) is not confirmed on the ${host}, which goes back by itself ${armed.secondsLeft > 0 ? `in ${armed.secondsLeft} s` : "at its next boot"}`,
@@ -129,9 +138,9 @@ export function checkUnconfirmed(site: Site, reading: Reading): void {
 }
 
 /** A host carries one site; another one's things would be taken for this one's. */
-export function checkOwner(site: Site, reading: Reading): void {
-  for (const host of ["vps", "router"] as const) {
-    const owner = reading[host].facts.owned?.site;
+export function checkOwner(site: Site, reading: AnyReading): void {
+  for (const [host, { facts }] of hostEntries(reading)) {
+    const owner = facts.owned?.site;
     if (owner !== undefined && owner !== site.name) {
       throw new ConflictError(`the ${host} carries the site '${owner}' already, not '${site.name}'`, {
         hint: `'ds4 teardown ${owner}' first; or, if only the file was renamed, name it ${owner}.yaml again`,

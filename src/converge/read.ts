@@ -1,18 +1,30 @@
 import { randomBytes } from "node:crypto";
+import type { Armed } from "../core/dead-man-switch.js";
 import { ConflictError, HostError } from "../core/errors.js";
-import { type Lease, lockProbe, readLock, releaseLine } from "../core/lock.js";
+import { type Holder, type Lease, lockProbe, readLock, releaseLine } from "../core/lock.js";
+import type { Owned } from "../core/owned.js";
 import type { HostState } from "../core/plan.js";
 import { group, type Probe, readScript, type Section, splitSections } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
-import type { HostName, Step } from "../core/step.js";
+import { type HostName, hostEntries, onHosts, type PerHost, type Step } from "../core/step.js";
 import { parseRouterFacts, type RouterFacts, routerProbes } from "../hosts/router/facts.js";
 import { parseVpsFacts, type VpsFacts, vpsProbes } from "../hosts/vps/facts.js";
 import { measurePath, parsePath, pathProbe } from "../hosts/vps/path.js";
 import type { Site } from "../inventory/site.js";
 import { routerSteps, vpsSteps } from "../steps/index.js";
 
-/** The connections to both hosts. */
-export type Shells = { readonly vps: Shell; readonly router: Shell };
+/** The connections to all hosts. */
+export type Shells = PerHost<Shell>;
+
+/** What is known of every host. */
+export type HostFacts = {
+  /** What ds4 keeps there. */
+  readonly owned: Owned | undefined;
+  /** The dead-man switch of a change that isn't confirmed yet. */
+  readonly armed: Armed | undefined;
+  /** Whether anything of ds4's is there. */
+  readonly marked: boolean;
+};
 
 export type HostReading<Facts> = {
   readonly facts: Facts;
@@ -21,51 +33,60 @@ export type HostReading<Facts> = {
   readonly sections: ReadonlyMap<string, Section>;
 };
 
-/** Both hosts as they are. */
-export type Reading = { readonly vps: HostReading<VpsFacts>; readonly router: HostReading<RouterFacts> };
+/** All hosts as they are. */
+export type Reading = { readonly vps: HostReading<VpsFacts>; readonly router?: HostReading<RouterFacts> };
 
-/** One read script a host, both at once. @throws HostError where a host can't be read or isn't what it should be. */
+/** The same, where it doesn't matter what kind of host it is. */
+export type AnyReading = PerHost<HostReading<HostFacts>>;
+
+type Reader = (
+  site: Site,
+  shell: Shell,
+  more?: readonly Probe[],
+  onLine?: (line: string) => void,
+) => Promise<HostReading<HostFacts>>;
+const readers: Readonly<Record<HostName, Reader>> = { vps: readVps, router: readRouter };
+
+/** One read script a host, all at once. @throws HostError where a host can't be read or isn't what it should be. */
 export async function readHosts(site: Site, shells: Shells, more: More = {}): Promise<Reading> {
-  const [vps, router] = await Promise.all([
-    readVps(site, shells.vps, more.vps),
-    readRouter(site, shells.router, more.router),
-  ]);
-  return { vps, router };
+  return (await onHosts(shells, (shell, host) =>
+    (readers[host] as Reader)(site, shell, more[host]),
+  )) as Reading;
 }
 
 /** Probes beside the usual ones, whose sections the reading then has, too. */
 export type More = Readonly<Partial<Record<HostName, readonly Probe[]>>>;
 
 /**
- * The same for a change, with both hosts' locks taken first: the VPS's, then the router's, so that of two runs one
- * gets both. Costs a round trip more. @throws ConflictError that names who has the lock.
+ * The same for a change, with all hosts' locks taken first: the VPS's, then that of the host at home, so that of two
+ * runs one gets both. Costs a round trip more. @throws ConflictError that names who has the lock.
  */
 export async function lockAndRead(site: Site, shells: Shells, lease: Lease): Promise<Reading> {
   const probe = lockProbe(lease);
-  let router: Promise<HostReading<RouterFacts>> | undefined;
-  const vps = readVps(site, shells.vps, [probe], (line) => {
-    // The first thing that the VPS prints, long before it is read.
-    if (line === "taken") router ??= readRouter(site, shells.router, [probe]);
-  });
-  const free = async (host: HostName) => {
-    await shells[host].run(group([releaseLine(lease)])).catch(() => undefined);
+  const running = new Map<HostName, Promise<HostReading<HostFacts>>>();
+  const order = hostEntries(shells);
+  const start = (at: number) => {
+    const [host, shell] = order[at] ?? [];
+    if (host === undefined || shell === undefined || running.has(host)) return;
+    // The first thing that it prints, long before it is read.
+    const onLine = (line: string) => (line === "taken" ? start(at + 1) : undefined);
+    const reading = readers[host](site, shell, [probe], onLine);
+    reading.catch(() => {});
+    running.set(host, reading);
   };
-  const results = await Promise.allSettled([
-    vps,
-    vps.then(
-      () => router,
-      () => router,
-    ),
-  ]);
-  const holders = (["vps", "router"] as const).flatMap((host, at) => {
-    const result = results[at];
-    const reading = result?.status === "fulfilled" ? result.value : undefined;
-    const holder = reading && readLock(reading.sections.get(probe.name));
-    return holder === undefined ? [] : [{ host, holder }];
-  });
+  start(0);
+  const holders: { readonly host: HostName; readonly holder: Holder }[] = [];
+  let failed = false;
+  for (const [host, reading] of running) {
+    // The map grows meanwhile: whoever is to come next is in it once this one is read.
+    const sections = await reading.then(({ sections }) => sections).catch(() => undefined);
+    const holder = sections && readLock(sections.get(probe.name));
+    if (holder !== undefined) holders.push({ host, holder });
+    failed ||= sections === undefined;
+  }
   const [first] = holders;
-  if (first !== undefined || results.some(({ status }) => status === "rejected")) {
-    await Promise.all([free("vps"), free("router")]);
+  if (first !== undefined || failed) {
+    await onHosts(shells, (shell) => shell.run(group([releaseLine(lease)])).catch(() => undefined));
   }
   if (first !== undefined) {
     const { host, holder } = first;
@@ -76,7 +97,9 @@ export async function lockAndRead(site: Site, shells: Shells, lease: Lease): Pro
       },
     );
   }
-  return { vps: await vps, router: (await router) as HostReading<RouterFacts> };
+  return Object.fromEntries(
+    await Promise.all([...running].map(async ([host, reading]) => [host, await reading] as const)),
+  ) as Reading;
 }
 
 async function readVps(
@@ -103,8 +126,9 @@ async function readRouter(
   site: Site,
   shell: Shell,
   more: readonly Probe[] = [],
+  onLine?: (line: string) => void,
 ): Promise<HostReading<RouterFacts>> {
-  const sections = await read(shell, [...more, ...routerProbes, ...stepProbes(routerSteps, site)]);
+  const sections = await read(shell, [...more, ...routerProbes, ...stepProbes(routerSteps, site)], onLine);
   const facts = { ...parseRouterFacts(sections), way: shell.way ?? [] };
   return { facts, actual: parseSteps(routerSteps, sections, facts, site), sections };
 }
@@ -157,12 +181,12 @@ function parseSteps<Facts>(
  */
 export async function withPath(site: Site, shells: Shells, reading: Reading): Promise<Reading> {
   const known = (reading.vps.facts.path?.answered.length ?? 0) > 0;
-  if (site.tunnel.mtu !== undefined || known) return reading;
-  const uplink = reading.router.facts.interfaces.find((entry) => entry.up && entry.defaultRoute6);
-  const target = [
-    ...(uplink?.ipv6 ?? []),
-    ...reading.router.facts.interfaces.flatMap(({ ipv6 }) => ipv6),
-  ].find(({ address }) => /^[23]/.test(address))?.address;
+  const interfaces = reading.router?.facts.interfaces;
+  if (site.tunnel.mtu !== undefined || known || interfaces === undefined) return reading;
+  const uplink = interfaces.find((entry) => entry.up && entry.defaultRoute6);
+  const target = [...(uplink?.ipv6 ?? []), ...interfaces.flatMap(({ ipv6 }) => ipv6)].find(({ address }) =>
+    /^[23]/.test(address),
+  )?.address;
   if (target === undefined) return reading;
   const { stdout, code } = await shells.vps.run(measurePath(target));
   const path = parsePath({ stdout, code });

@@ -1,3 +1,4 @@
+import { type HostName, hostNames } from "../core/step.js";
 import type { Forward } from "./forwards.js";
 
 /** One home: a VPS, a router and one or more servers, as the inventory file says. Addresses are canonical text. */
@@ -11,6 +12,11 @@ export type Site = {
   readonly forwards: readonly Forward[];
   readonly tunnel: TunnelEntry;
 };
+
+/** The hosts that a site has. */
+export function hostsOf(site: Site): readonly HostName[] {
+  return hostNames.filter((host) => site[host] !== undefined);
+}
 
 /** The home servers' addresses. */
 export function serversOf({ forwards }: Pick<Site, "forwards">): readonly string[] {

@@ -3,13 +3,14 @@ import type { SitePlan } from "../converge/plan-site.js";
 import type { StepChange } from "../core/plan.js";
 import { printable } from "../core/printable.js";
 import { changedFields, type State } from "../core/state.js";
+import { hostEntries } from "../core/step.js";
 import type { Proof } from "../proof/judge.js";
 import type { Result } from "./result.js";
 
 /** The plan as a person reads it: what is made, changed and removed on each host. */
 export function describePlan(plan: SitePlan, direction: "plan" | "drift"): string {
-  return [plan.vps, plan.router]
-    .flatMap(({ host, changes }) =>
+  return hostEntries(plan)
+    .flatMap(([host, { changes }]) =>
       changes.length === 0
         ? []
         : [

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hostNames } from "../core/step.js";
 
 /** The `--json` output of every command: one object, whose form only ever grows within a `version`. */
 const value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]);
@@ -32,7 +33,7 @@ export const resultSchema = z
     changes: z
       .array(
         z.object({
-          host: z.enum(["vps", "router"]),
+          host: z.enum(hostNames),
           layer: z.enum(["configured", "live"]).describe("configured for the next boot, or live now"),
           step: z.string(),
           id: z.string(),
@@ -56,7 +57,7 @@ export const resultSchema = z
     unconfirmed: z
       .array(
         z.object({
-          host: z.enum(["vps", "router"]),
+          host: z.enum(hostNames),
           command: z.enum(["apply", "teardown"]),
           by: z.string().describe("user@laptop"),
           since: z.string().describe("by that laptop's clock"),

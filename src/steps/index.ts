@@ -1,3 +1,5 @@
+import type { PlannedStep } from "../core/plan.js";
+import type { HostName } from "../core/step.js";
 import { address as routerAddress } from "./router/address.js";
 import { boot } from "./router/boot.js";
 import { files } from "./router/files.js";
@@ -29,3 +31,9 @@ export const routerSteps: readonly RouterStep[] = [
   routerRoutes,
   firewall,
 ];
+
+/** The steps of each host, as far as a plan needs them. */
+export const stepsOf: Readonly<Record<HostName, readonly PlannedStep[]>> = {
+  vps: vpsSteps,
+  router: routerSteps,
+};

@@ -2,8 +2,9 @@ import { strict, undoLines } from "../converge/plan-site.js";
 import type { Shells } from "../converge/read.js";
 import { armLines } from "../core/dead-man-switch.js";
 import { releaseLine } from "../core/lock.js";
-import { group } from "../core/script.js";
-import type { HostName } from "../core/step.js";
+import { group, type Probe } from "../core/script.js";
+import type { Shell } from "../core/shell.js";
+import { type HostName, hostEntries, onHosts, type PerHost } from "../core/step.js";
 import {
   type Connections,
   readConnections,
@@ -15,41 +16,47 @@ import { describe, Setback } from "./failure.js";
 import type { Undertaking } from "./undertaking.js";
 
 /** What worked on each host before the change. */
-export type Before = Readonly<Record<HostName, Connections>>;
+export type Before = PerHost<Connections>;
 
 /** The probes of what works on both hosts for others and for themselves. */
-export function connectionProbes({ site, design, before }: Pick<Undertaking, "site" | "design" | "before">) {
-  const publicIPv4 = design?.publicIPv4 ?? before.vps.facts.uplink?.address ?? "";
-  return { vps: vpsConnections, router: routerConnections(site, before.router.facts, { publicIPv4 }) };
+export function connectionProbes({
+  site,
+  design,
+  before: { vps, router },
+}: Pick<Undertaking, "site" | "design" | "before">): PerHost<Probe> {
+  const publicIPv4 = design?.publicIPv4 ?? vps.facts.uplink?.address ?? "";
+  return {
+    vps: vpsConnections,
+    ...(router && { router: routerConnections(site, router.facts, { publicIPv4 }) }),
+  };
 }
 
-/** Arms both switches at once, and looks at what works so far. Nothing else is changed. @throws Setback */
+/** Arms all switches at once, and looks at what works so far. Nothing else is changed. @throws Setback */
 export async function arm(undertaking: Undertaking, shells: Shells): Promise<Before> {
   const { site, design, before, target, arming, confirmWithin } = undertaking;
   const probes = connectionProbes(undertaking);
-  const one = async (host: HostName) => {
+  const one = async (shell: Shell, host: HostName) => {
     const own = host === "router" ? [removeWitness] : [];
     // Whoever has it run, this run of ds4 is over then, and its lock stands in nobody's way.
-    const undo = [...own, ...undoLines(host, before, target), releaseLine(arming)];
+    const undo = [...own, ...undoLines(host, before[host]?.actual ?? new Map(), target), releaseLine(arming)];
     const script = group([
       ...strict,
       ...armLines(host, arming, confirmWithin, undo),
       ...(host === "router" && design !== undefined ? witnessLines(site, design) : []),
       "(",
-      probes[host].script,
+      probes[host]?.script ?? ":",
       ")",
     ]);
     try {
-      const result = await shells[host].run(script, { timeoutMs: confirmWithin * 1000 });
+      const result = await shell.run(script, { timeoutMs: confirmWithin * 1000 });
       if (result.code === 0) return readConnections(result);
       return `the ${host}'s dead-man switch could not be armed: ${result.stderr.trim() || `exit status ${result.code}`}`;
     } catch (error) {
       return `the ${host}'s dead-man switch could not be armed: ${describe(error)}`;
     }
   };
-  const [vps, router] = await Promise.all([one("vps"), one("router")]);
-  if (typeof vps === "string" || typeof router === "string") {
-    throw new Setback([vps, router].filter((result) => typeof result === "string"));
-  }
-  return { vps, router };
+  const results = await onHosts(shells, one);
+  const failures = hostEntries(results).flatMap(([, result]) => (typeof result === "string" ? [result] : []));
+  if (failures.length > 0) throw new Setback(failures);
+  return results as Before;
 }

@@ -1,10 +1,10 @@
 import { countChanges, namesOf, planSite, type Target } from "../converge/plan-site.js";
-import { readHosts, type Shells } from "../converge/read.js";
+import { type AnyReading, readHosts, type Shells } from "../converge/read.js";
 import { undoNow, undoPath } from "../core/dead-man-switch.js";
 import { ConnectError, Ds4Error } from "../core/errors.js";
 import { releaseLine } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
-import type { HostName } from "../core/step.js";
+import { type HostName, hostEntries, mapHosts, onHosts } from "../core/step.js";
 import { ChangeError, describe, Setback } from "./failure.js";
 import { runPlan } from "./run-plan.js";
 import type { Connections, Undertaking } from "./undertaking.js";
@@ -24,12 +24,11 @@ export async function goBack(
   if (!(reason instanceof Setback) && !(reason instanceof Ds4Error)) throw reason;
   const proofs = reason instanceof Setback ? reason.proofs : [];
   const why = reason.hint ?? "mend the cause, then run the same command again";
-  const [vps, router] = await Promise.all([
-    undo("vps", undertaking, connections, opened),
-    undo("router", undertaking, connections, opened),
-  ]);
-  const lost = [vps, router].flatMap((result) => (typeof result === "string" ? [result] : []));
-  if (typeof vps === "string" || typeof router === "string") {
+  const results = await onHosts(connections.shells, (_, host) =>
+    undo(host, undertaking, connections, opened),
+  );
+  const lost = hostEntries(results).flatMap(([, result]) => (typeof result === "string" ? [result] : []));
+  if (lost.length > 0) {
     const seconds = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
     const when = `at ${new Date(deadline).toLocaleTimeString()}${seconds > 0 ? ` (in ${seconds} s)` : ""}`;
     return new ChangeError(
@@ -38,18 +37,14 @@ export async function goBack(
       { hint: `${why}\n'ds4 status ${site.name}' shows how things stand after that`, cause: reason, proofs },
     );
   }
-  const past: Target = { vps: before.vps.actual, router: before.router.actual };
+  const past: Target = mapHosts(before as AnyReading, ({ actual }) => actual);
   try {
-    const shells = { vps, router };
+    const shells = results as Shells;
     let left = planSite(await readHosts(site, shells), past);
     if (countChanges(left) > 0) {
       // Confirmed on one of them, or something of the undo did not work: step by step, then.
       const quiet = { item: () => {} };
-      await Promise.all(
-        (["vps", "router"] as const).map((host) =>
-          runPlan(shells[host], left[host], quiet, Date.now() + 120_000, []),
-        ),
-      );
+      await onHosts(shells, (shell, host) => runPlan(shell, left[host], quiet, Date.now() + 120_000, []));
       left = planSite(await readHosts(site, shells), past);
     }
     if (countChanges(left) === 0) {
@@ -95,7 +90,7 @@ async function undo(
   opened: readonly Shells[],
 ): Promise<Shell | string> {
   const ways: (() => Promise<Shell>)[] = [
-    ...opened.map((shells) => async () => shells[host]),
+    ...opened.flatMap(({ [host]: shell }) => (shell === undefined ? [] : [async () => shell])),
     () => connections.reopen(host),
   ];
   const bugs: unknown[] = [];

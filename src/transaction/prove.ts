@@ -1,5 +1,6 @@
 import { countChanges, namesOf, planSite } from "../converge/plan-site.js";
 import { read, readHosts, type Shells } from "../converge/read.js";
+import type { Section } from "../core/script.js";
 import { attempts } from "../proof/attempts.js";
 import { readConnections } from "../proof/connections.js";
 import { judgeConnections, judgePath, type Proof } from "../proof/judge.js";
@@ -25,7 +26,10 @@ export async function prove(
     vps: [...(design === undefined ? [] : [visitorProbe(site, design)]), probes.vps],
   });
   // Now that the visitor has been there.
-  const router = await read(shells.router, [...(design === undefined ? [] : [witnessProbe]), probes.router]);
+  const router =
+    shells.router && probes.router
+      ? await read(shells.router, [...(design === undefined ? [] : [witnessProbe]), probes.router])
+      : new Map<string, Section>();
   const left = planSite(reading, target);
   const seen = design && {
     visitor: readVisitor(reading.vps.sections.get("visitor"), site, design),

@@ -8,12 +8,12 @@ import type { Listener } from "./undertaking.js";
 /** Carries out a host's plan, until `deadline` (of `Date.now`). Resolves to what failed, or undefined. */
 export async function runPlan(
   shell: Shell,
-  plan: HostPlan,
+  plan: HostPlan | undefined,
   listener: Pick<Listener, "item">,
   deadline: number,
   guard: readonly string[] = underSwitch,
 ): Promise<string | undefined> {
-  if (plan.changes.length === 0) return undefined;
+  if (plan === undefined || plan.changes.length === 0) return undefined;
   let at = "the beginning";
   try {
     const { stderr, code } = await shell.run(changeScript(plan, guard), {

@@ -1,10 +1,10 @@
-import { planSite, stagesOfSite } from "../converge/plan-site.js";
-import { type Reading, readHosts, type Shells } from "../converge/read.js";
+import { planOne, stagesOfSite } from "../converge/plan-site.js";
+import { type AnyReading, readHosts, type Shells } from "../converge/read.js";
 import { confirmScript } from "../core/dead-man-switch.js";
 import { ConnectError } from "../core/errors.js";
 import { releaseLine } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
-import type { HostName } from "../core/step.js";
+import { type HostName, hostEntries, onHosts } from "../core/step.js";
 import type { Proof } from "../proof/judge.js";
 import { removeWitness } from "../proof/witness.js";
 import { arm } from "./arm.js";
@@ -13,8 +13,6 @@ import { goBack } from "./go-back.js";
 import { proveOrFail } from "./prove.js";
 import { runPlan } from "./run-plan.js";
 import type { Connections, Listener, Undertaking } from "./undertaking.js";
-
-const hosts = ["vps", "router"] as const;
 
 /**
  * Changes both hosts, or neither: arms a switch on each that undoes everything, makes the changes, proves them over
@@ -67,10 +65,8 @@ async function change(
 ): Promise<void> {
   for (const stage of stagesOfSite(plan)) {
     if (listener.stop.aborted) return;
-    const failures = await Promise.all(
-      hosts.map((host) => runPlan(shells[host], stage[host], listener, deadline)),
-    );
-    const reasons = failures.flatMap((failure) => failure ?? []);
+    const failures = await onHosts(shells, (shell, host) => runPlan(shell, stage[host], listener, deadline));
+    const reasons = hostEntries(failures).flatMap(([, failure]) => failure ?? []);
     if (reasons.length > 0) throw new Setback(reasons);
   }
 }
@@ -100,7 +96,9 @@ export async function confirm(
       }
     }
   };
-  const failures = (await Promise.all(hosts.map(one))).flatMap((failure) => failure ?? []);
+  const failures = hostEntries(await onHosts(shells, (_, host) => one(host))).flatMap(
+    ([, failure]) => failure ?? [],
+  );
   if (failures.length > 0) throw new Setback(failures);
 
   async function confirmed({ site, target }: Undertaking, host: HostName, shell: Shell): Promise<boolean> {
@@ -113,7 +111,8 @@ export async function confirm(
     if (code === 0) return true;
     if (shell === shells[host]) return false;
     // Asked again: the first one may have got through.
-    const reading: Reading = await readHosts(site, { ...shells, [host]: shell });
-    return reading[host].facts.armed === undefined && planSite(reading, target)[host].changes.length === 0;
+    const { [host]: own }: AnyReading = await readHosts(site, { ...shells, [host]: shell });
+    if (own === undefined) return false;
+    return own.facts.armed === undefined && planOne(host, own.actual, target).changes.length === 0;
   }
 }

@@ -6,10 +6,12 @@ import {
   countChanges,
   nothing,
   planSite,
+  type Target,
 } from "../../../src/converge/plan-site.js";
-import type { Reading } from "../../../src/converge/read.js";
+import type { AnyReading, Reading } from "../../../src/converge/read.js";
 import { ConflictError, HostError } from "../../../src/core/errors.js";
 import type { Owned } from "../../../src/core/owned.js";
+import { hostEntries, mapHosts } from "../../../src/core/step.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
 import { runScript, shells } from "../../shells.js";
@@ -22,6 +24,9 @@ const fresh = (more: More = {}): Reading => ({
   vps: { facts: { ...vps, ...more.vps }, actual: new Map(), sections: new Map() },
   router: { facts: { ...router, ...more.router }, actual: new Map(), sections: new Map() },
 });
+/** Two hosts that are as they should be. */
+const asIn = (target: Target): AnyReading =>
+  mapHosts(fresh() as AnyReading, (own, host) => ({ ...own, actual: target[host] ?? new Map() }));
 const owned: Owned = {
   site: "holiday-home",
   tunnel: "wrap1",
@@ -46,29 +51,25 @@ function conflict(work: () => unknown): ConflictError {
 describe("what a site is to be", () => {
   it("covers every step of both hosts, and a host that is so has nothing to do", () => {
     const { target } = aimFor(site, fresh());
-    const there: Reading = {
-      vps: { ...fresh().vps, actual: target.vps },
-      router: { ...fresh().router, actual: target.router },
-    };
+    const there = asIn(target);
     expect(countChanges(planSite(fresh(), target))).toBeGreaterThan(30);
     expect(countChanges(planSite(there, target))).toBe(0);
     // And back again: all of it goes, and nothing else.
-    const ids = (reading: Reading, aim: typeof target) => {
+    const ids = (reading: AnyReading, aim: typeof target) => {
       const plan = planSite(reading, aim);
-      return [...plan.vps.changes, ...plan.router.changes].map(({ step, id }) => `${step} ${id}`).sort();
+      return hostEntries(plan)
+        .flatMap(([, { changes }]) => changes.map(({ step, id }) => `${step} ${id}`))
+        .sort();
     };
     expect(ids(there, nothing)).toEqual(ids(fresh(), target));
   });
 
   it("takes a script that both shells understand, there and back", () => {
     const { target } = aimFor(site, fresh());
-    const there: Reading = {
-      vps: { ...fresh().vps, actual: target.vps },
-      router: { ...fresh().router, actual: target.router },
-    };
+    const there = asIn(target);
     for (const plan of [planSite(fresh(), target), planSite(there, nothing)]) {
-      for (const host of ["vps", "router"] as const) {
-        const script = changeScript(plan[host]);
+      for (const [, own] of hostEntries(plan)) {
+        const script = changeScript(own);
         for (const shell of shells.filter(({ missing }) => !missing)) {
           // -n: reads it all and runs nothing.
           expect(runScript(shell, script, "-n")).toEqual({ stdout: "", stderr: "", code: 0 });

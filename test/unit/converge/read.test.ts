@@ -92,9 +92,10 @@ describe("measuring the path", () => {
     const both = { vps: vps.shell, router: router.shell };
     const asked = more.mtu === undefined ? site : { ...site, tunnel: { ...site.tunnel, mtu: more.mtu } };
     const first = await readHosts(asked, both);
-    const interfaces = more.interfaces ?? first.router.facts.interfaces;
-    const facts = { ...first.router.facts, interfaces: interfaces as never };
-    const reading = await withPath(asked, both, { ...first, router: { ...first.router, facts } });
+    const { router: own = expect.unreachable() } = first;
+    const interfaces = more.interfaces ?? own.facts.interfaces;
+    const facts = { ...own.facts, interfaces: interfaces as never };
+    const reading = await withPath(asked, both, { ...first, router: { ...own, facts } });
     return { scripts: vps.scripts.slice(1), path: reading.vps.facts.path };
   };
 
