@@ -32,19 +32,24 @@ function siteCommand(name: string, description: string): Command {
 
 const yes = () => new Option("-y, --yes", "don't ask before changing anything");
 
+/** An option that takes a whole number. */
+const count = (flags: string, description: string, least: number, most: number, unit = "numbers") =>
+  new Option(flags, description).argParser((text) => {
+    const number = Number(text);
+    if (!Number.isInteger(number) || number < least || number > most) {
+      throw new InvalidArgumentError(`It takes whole ${unit}, from ${least} to ${most}.`);
+    }
+    return number;
+  });
+
 const confirmWithin = () =>
-  new Option(
+  count(
     "--confirm-within <seconds>",
     "when both hosts go back by themselves unless the change is proved",
-  )
-    .default(60)
-    .argParser((text) => {
-      const seconds = Number(text);
-      if (!Number.isInteger(seconds) || seconds < 10 || seconds > 3600) {
-        throw new InvalidArgumentError("It takes whole seconds, from 10 to 3600.");
-      }
-      return seconds;
-    });
+    10,
+    3600,
+    "seconds",
+  ).default(60);
 
 siteCommand("apply", "set up both hosts as the inventory says")
   .addOption(yes())
@@ -78,5 +83,21 @@ siteCommand("rollback", "take back a change that was left unconfirmed").action(a
   const { rollback } = await import("./commands/rollback.js");
   process.exitCode = await rollback(site, options);
 });
+siteCommand("bench", "compare the ways to the home server, from this machine or another one")
+  .option("--url <url>", "what is asked for (default: http://SERVER/)")
+  .option("--ipv6 <address>", "the home server's IPv6 address or name: measures that way and a relay, too")
+  .option("--download <path>", "something large on that server, to download")
+  .addOption(
+    count("--upload <bytes>", "how much is sent to it by POST; 0 for none", 0, 1e9).default(10_000_000),
+  )
+  .addOption(count("--rounds <n>", "how often the ways are gone through", 1, 100).default(5))
+  .addOption(count("--count <n>", "pings and small requests of each kind", 1, 10_000).default(100))
+  .option("--insecure", "take a certificate that doesn't hold")
+  .option("--from <command>", "measure where this command runs a shell, e.g. 'ssh friend sh -s'", "sh -s")
+  .option("--samples <file>", "where all values are kept (default: ds4-bench-SITE.json)")
+  .action(async (site, options) => {
+    const { bench } = await import("./commands/bench.js");
+    process.exitCode = await bench(site, options);
+  });
 
 await program.parseAsync();

@@ -3,7 +3,17 @@ import type { HostName } from "../core/step.js";
 
 type Place = HostName | "both";
 
-export type Phase = "connect" | "read" | "measure" | "arm" | "change" | "prove" | "confirm" | "undo";
+export type Phase =
+  | "connect"
+  | "read"
+  | "measure"
+  | "arm"
+  | "change"
+  | "prove"
+  | "confirm"
+  | "undo"
+  | "relay"
+  | "bench";
 
 /** What is going on, told while it happens: on standard error, so that standard output stays the result's. */
 export interface Progress {
@@ -28,6 +38,8 @@ const words: Readonly<Record<Phase, readonly [running: string, done: string]>> =
   prove: ["proving it over new connections", "proved over new connections"],
   confirm: ["confirming", "confirmed"],
   undo: ["going back", "went back"],
+  relay: ["setting up a relay to compare with", "relay to compare with set up"],
+  bench: ["measuring", "measured"],
 };
 
 const title = (where: Place) => (where === "both" ? "vps, router" : where);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { metrics } from "../bench/line.js";
 import { hostNames } from "../core/step.js";
 
 /** The `--json` output of every command: one object, whose form only ever grows within a `version`. */
@@ -8,7 +9,7 @@ const state = z.record(z.string(), value).describe("the fields of an item");
 export const resultSchema = z
   .object({
     version: z.literal(1),
-    command: z.enum(["apply", "status", "plan", "teardown", "confirm", "rollback"]),
+    command: z.enum(["apply", "status", "plan", "teardown", "confirm", "rollback", "bench"]),
     site: z.string().optional().describe("name of the site; absent when the inventory could not be read"),
     result: z
       .enum([
@@ -21,6 +22,7 @@ export const resultSchema = z
         "unconfirmed",
         "confirmed",
         "rolled-back",
+        "measured",
       ])
       .describe(
         "drift: there is something to change, and nothing was changed; changed: it was, read back and proved; unconfirmed: a change waits for its confirmation",
@@ -66,6 +68,24 @@ export const resultSchema = z
       )
       .optional()
       .describe("status: changes that wait for their confirmation"),
+    measured: z
+      .array(
+        z.object({
+          way: z.enum(["ipv6", "tunnel", "relay"]),
+          metric: z.enum(metrics).describe("request8: 8 at a time"),
+          unit: z.enum(["ms", "Mbit/s"]),
+          samples: z.number().describe("how many values"),
+          median: z.number(),
+          min: z.number(),
+          max: z.number(),
+          ratio: z
+            .number()
+            .optional()
+            .describe("how many times as good as the tunnel: median of the rounds' ratios"),
+        }),
+      )
+      .optional()
+      .describe("bench: what each way to the home server came to"),
     scripts: z.record(z.string(), z.string()).optional().describe("plan --script: the script for each host"),
     notes: z.array(z.string()),
     errors: z.array(

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL("../..", import.meta.url));
+export const root = fileURLToPath(new URL("../..", import.meta.url));
 const stateFolder =
   process.env.DS4_LAB_DIR ?? `${process.env.XDG_STATE_HOME ?? `${homedir()}/.local/state`}/ds4-lab`;
 
@@ -96,6 +96,7 @@ export async function ds4Json(...args: readonly string[]) {
     notes: string[];
     proofs?: { name: string; proved: boolean | null; seen: string }[];
     unconfirmed?: { host: string; command: string; by: string; secondsLeft: number }[];
+    measured?: { way: string; metric: string; median: number; samples: number }[];
     errors: { message: string; hint?: string }[];
   };
 }

@@ -1,0 +1,123 @@
+import { quote } from "../core/script.js";
+
+/** A way to the home server that is measured. */
+export type WayName = "ipv6" | "tunnel" | "relay";
+export type Way = {
+  readonly name: WayName;
+  /** Where packets are sent: an IP address or, for IPv6, a name. */
+  readonly address: string;
+  readonly port: number;
+  /** What the address answers a ping of is the home server: not so of a relay, where the VPS would. */
+  readonly pings: boolean;
+};
+
+/** What is asked for on each way. */
+export type Load = {
+  readonly url: URL;
+  /** Something large beside it, to download; without one, no download is measured. */
+  readonly download: URL | undefined;
+  /** Bytes that are sent by POST to `url`; 0: no upload is measured. */
+  readonly uploadBytes: number;
+  /** The ways are gone through so often, one after the other, so that what else the line carries meets all of them. */
+  readonly rounds: number;
+  /** Pings and requests of each kind in a round. */
+  readonly each: number;
+  /** Whether a certificate that doesn't hold is taken all the same. */
+  readonly insecure: boolean;
+};
+
+export const metrics = ["rtt", "request", "request8", "download", "upload"] as const;
+export type Metric = (typeof metrics)[number];
+
+/** One measured value: milliseconds, or bits a second of a transfer. */
+export type Sample = {
+  readonly way: WayName;
+  readonly round: number;
+  readonly metric: Metric;
+  readonly value: number;
+};
+
+/** What a request came to that was no answer, by way and metric. */
+export type Miss = { readonly way: WayName; readonly metric: Metric; readonly reason: string };
+
+export type Measured = { readonly samples: readonly Sample[]; readonly misses: readonly Miss[] };
+
+/** How many run at once in `request8`. */
+const atOnce = 8;
+
+/**
+ * The measuring, as a POSIX sh script with curl and ping, for the machine that stands for a visitor. curl's own times
+ * are taken, so that the starting of processes isn't measured.
+ */
+export function lineScript(ways: readonly Way[], load: Load): string {
+  const { url, download, uploadBytes, rounds, each, insecure } = load;
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  const write = (metric: Metric, value: string) =>
+    `-w ${quote(`${metric} %{http_code} ${value} %{exitcode}\\n`)}`;
+  const request = quote(url.href);
+  const one = (way: Way) => {
+    const to = `[${way.address}]`.replace(/^\[(?!.*:)(.*)\]$/, "$1");
+    const curl = `curl -q -s -m 120${insecure ? " -k" : ""} --connect-to ${quote(`${url.hostname}:${port}:${to}:${way.port}`)}`;
+    const transfer = (metric: Metric, size: string, rest: string) =>
+      `${curl} -o /dev/null ${write(metric, `%{time_total} %{${size}}`)} ${rest}`;
+    return [
+      `echo ${quote(`@ ${way.name}`)}`,
+      ...(way.pings
+        ? [
+            `pings ${way.address.includes(":") || way.name === "ipv6" ? "6" : "4"} ${quote(way.address.replace(/^\[|\]$/g, ""))}`,
+          ]
+        : []),
+      `n=0; while [ $n -lt ${each} ]; do n=$((n+1)); ${curl} -o /dev/null ${write("request", "%{time_total}")} ${request}; done`,
+      `${curl} -H 'Connection: close' -Z --parallel-immediate --parallel-max ${atOnce} ${write("request8", "%{time_total}")} ${`-o /dev/null ${request} `.repeat(each)}`,
+      ...(download === undefined ? [] : [transfer("download", "size_download", quote(download.href))]),
+      ...(uploadBytes === 0
+        ? []
+        : [
+            `head -c ${uploadBytes} /dev/zero | ${transfer("upload", "size_upload", `-H 'Expect:' --data-binary @- ${request}`)}`,
+          ]),
+    ];
+  };
+  return [
+    "{",
+    "exec </dev/null",
+    "export LC_ALL=C",
+    "for c in curl ping head; do command -v $c >/dev/null || { echo \"there is no '$c' here\" >&2; exit 3; }; done",
+    `pings() { ping -$1 -n -c ${each} -i 0.2 "$2" 2>/dev/null | sed -n 's/.*time[=<]\\([0-9.]*\\).*/rtt 0 \\1 0/p'; }`,
+    // macOS has two commands.
+    '[ "$(uname)" != Darwin ] || pings() { c=ping; [ "$1" = 4 ] || c=ping6; $c -n -c ' +
+      `${each} -i 0.2 "$2" 2>/dev/null | sed -n 's/.*time[=<]\\([0-9.]*\\).*/rtt 0 \\1 0/p'; }`,
+    `round=0; while [ $round -lt ${rounds} ]; do`,
+    'round=$((round+1)); echo "@@ $round"',
+    ...ways.flatMap(one),
+    "done",
+    "exit 0",
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** What the script printed. */
+export function readLine(stdout: string): Measured {
+  const samples: Sample[] = [];
+  const misses: Miss[] = [];
+  let round = 0;
+  let way: WayName | undefined;
+  for (const line of stdout.split("\n")) {
+    const [first = "", code = "", seconds = "", ...rest] = line.split(" ");
+    if (first === "@@") round = Number(code);
+    else if (first === "@") way = code as WayName;
+    const metric = metrics.find((name) => name === first);
+    if (metric === undefined || way === undefined) continue;
+    const exit = Number(rest.at(-1));
+    if (metric === "rtt") samples.push({ way, round, metric, value: Number(seconds) });
+    else if (exit !== 0) misses.push({ way, metric, reason: `curl ended with ${exit}` });
+    else if (!/^[23]/.test(code)) misses.push({ way, metric, reason: `the server answered ${code}` });
+    else {
+      const time = Number(seconds);
+      const bits = Number(rest[0]) * 8;
+      const value = metric === "request" || metric === "request8" ? time * 1000 : bits / time;
+      samples.push({ way, round, metric, value });
+    }
+  }
+  return { samples, misses };
+}

@@ -1,0 +1,58 @@
+import { runFolder } from "../core/dead-man-switch.js";
+import { group, quote } from "../core/script.js";
+
+/** Marks the rules of the relay, which are gone when it ends. */
+const comment = "ds4-bench";
+const stopFile = `${runFolder}/bench-stop`;
+
+/** Where the relay listens and leads to. */
+export type RelayTo = {
+  /** The VPS's IPv4 address. */
+  readonly listen: string;
+  /** The home server's IPv6 address or name, and its port. */
+  readonly server: string;
+  readonly port: number;
+  /** Seconds until it ends by itself, also when ds4 is dead by then. */
+  readonly seconds: number;
+};
+
+/**
+ * A relay by socat on a spare port of the VPS, for one measurement: prints `ready PORT`, runs until `stopRelay`, and
+ * removes all that it made, the package included. Ends with 3 where there is no socat and none can be installed.
+ */
+export function relayScript({ listen, server, port, seconds }: RelayTo): string {
+  const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60";
+  const get = `${apt} install --no-install-recommends socat`;
+  const nat = `PREROUTING -d ${quote(`${listen}/32`)} -p tcp --dport "$port" -m comment --comment ${comment} -j ACCEPT`;
+  const input = `INPUT -d ${quote(`${listen}/32`)} -p tcp --dport "$port" -m comment --comment ${comment} -j ACCEPT`;
+  return group([
+    "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+    `umask 077; mkdir -p ${runFolder}; rm -f ${stopFile}`,
+    "new='' pid='' port=''",
+    "clean() {",
+    "  trap '' HUP INT TERM PIPE",
+    '  [ -z "$pid" ] || kill "$pid" 2>/dev/null',
+    `  [ -z "$port" ] || { iptables -w -t nat -D ${nat}; iptables -w -D ${input}; } 2>/dev/null`,
+    `  [ -z "$new" ] || ${apt} purge $new >/dev/null`,
+    `  rm -f ${stopFile}`,
+    "}",
+    "trap clean EXIT",
+    "trap 'exit 1' HUP INT TERM",
+    "if ! command -v socat >/dev/null; then",
+    `  new=$(${get} --simulate 2>/dev/null) || { ${apt} update >/dev/null && new=$(${get} --simulate 2>/dev/null); } || { new=''; echo "apt-get can't install socat" >&2; exit 3; }`,
+    `  new=$(echo "$new" | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p')`,
+    `  ${get} >/dev/null || exit 3`,
+    "fi",
+    "taken=$(ss -Hltn | sed 's/.*:\\([0-9]*\\) .*/ \\1 /'); p=42080",
+    'while case "$taken" in *" $p "*) true ;; *) false ;; esac; do p=$((p+1)); done; port=$p',
+    // Before what leads home, and before what refuses visitors.
+    `! command -v iptables >/dev/null || { iptables -w -t nat -I ${nat} && iptables -w -I ${input}; } || exit 1`,
+    `socat TCP4-LISTEN:$port,bind=${quote(listen)},fork,reuseaddr,backlog=64,max-children=64 ${quote(`TCP6:${server.includes(":") ? `[${server}]` : server}:${port}`)} 2>/dev/null & pid=$!`,
+    'n=0; until ss -Hltn "sport = :$port" | grep -q .; do n=$((n+1)); [ $n -lt 50 ] || { echo "socat does not listen" >&2; exit 1; }; sleep 0.1; done',
+    'echo "ready $port"',
+    `n=0; while [ ! -e ${stopFile} ] && [ $n -lt ${seconds} ] && kill -0 "$pid" 2>/dev/null; do sleep 1; n=$((n+1)); done`,
+  ]);
+}
+
+/** Ends the relay. */
+export const stopRelay = group([`umask 077; mkdir -p ${runFolder}; : >${stopFile}`]);

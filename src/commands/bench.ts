@@ -1,0 +1,187 @@
+import { writeFile } from "node:fs/promises";
+import type { Load, Miss, Way } from "../bench/line.js";
+import { relayScript, stopRelay } from "../bench/relay.js";
+import { longestSeconds, runLine } from "../bench/run-line.js";
+import { summarize } from "../bench/statistics.js";
+import { aimFor, countChanges, planSite } from "../converge/plan-site.js";
+import { Ds4Error } from "../core/errors.js";
+import { canonicalIPv6 } from "../inventory/addresses.js";
+import { describeMeasured } from "../report/measured.js";
+import type { Progress } from "../report/progress.js";
+import { listServers, runCommand } from "./run.js";
+import { type CommonOptions, type Session, withHosts } from "./session.js";
+
+export type BenchOptions = CommonOptions & {
+  /** What is asked of the home server; its host is only a name there. */
+  readonly url?: string;
+  readonly ipv6?: string;
+  readonly download?: string;
+  /** Bytes. */
+  readonly upload: number;
+  readonly rounds: number;
+  /** Pings and requests of a kind, over all rounds. */
+  readonly count: number;
+  readonly insecure?: boolean;
+  /** A shell command that runs `sh -s` on the visitor's machine. */
+  readonly from: string;
+  readonly samples?: string;
+};
+
+/** `ds4 bench`: compares the ways to the home server, from this machine or another one. Nothing of it stays. */
+export function bench(name: string | undefined, options: BenchOptions): Promise<0 | 1 | 2> {
+  return runCommand("bench", name, options, (site, progress) => {
+    const load = readLoad(options, listServers(site).server ?? listServers(site).servers?.[0] ?? "");
+    return withHosts(site, options, progress, { expectedRuns: 3 }, async (session) => {
+      const { target, design } = aimFor(site, session.reading);
+      if (countChanges(planSite(session.reading, target)) > 0) {
+        throw new Ds4Error(`${site.name} is not in sync, so its way home can't be measured`, {
+          hint: `'ds4 status ${site.name}' shows what differs, 'ds4 apply ${site.name}' sets it right`,
+        });
+      }
+      const port = Number(load.url.port || (load.url.protocol === "https:" ? 443 : 80));
+      const tunnel: Way = { name: "tunnel", address: design.publicIPv4, port, pings: true };
+      const notes: string[] = [];
+      const { ipv6 } = options;
+      if (ipv6 === undefined) {
+        notes.push(
+          "without --ipv6, the home server's IPv6 address, neither that way nor a relay is measured",
+        );
+      }
+      if (load.download === undefined) notes.push("without --download, no download is measured");
+      const measured = await withRelay(
+        session,
+        ipv6,
+        { listen: design.uplinkIPv4, port },
+        progress,
+        notes,
+        (relay) => {
+          const ways: readonly Way[] = [
+            tunnel,
+            ...(ipv6 === undefined ? [] : [{ name: "ipv6", address: ipv6, port, pings: true } as const]),
+            ...(relay === undefined
+              ? []
+              : [{ name: "relay", address: design.publicIPv4, port: relay, pings: false } as const]),
+          ];
+          return progress
+            .task("both", "bench", () => runLine(options.from, ways, load))
+            .then((all) => ({ ...all, ways }));
+        },
+      );
+      const { samples, misses, ways } = measured;
+      if (samples.length === 0) throw nothingMeasured(misses);
+      const file = options.samples ?? `ds4-bench-${site.name}.json`;
+      const at = new Date().toISOString();
+      await writeFile(
+        file,
+        `${JSON.stringify({ site: site.name, at, url: load.url.href, ways, samples, misses }, null, 1)}\n`,
+      );
+      notes.push(...describeMisses(misses), `all ${samples.length} values are in ${file}`);
+      const summaries = summarize(
+        samples,
+        ways.map((way) => way.name),
+        "tunnel",
+      );
+      return {
+        result: "measured",
+        exitCode: 0,
+        publicIPv4: design.publicIPv4,
+        ...listServers(site),
+        mtu: design.mtu,
+        changes: [],
+        measured: summaries.map((summary) => ({ ...summary })),
+        notes,
+        text: [describeMeasured(summaries, "tunnel"), ...notes.map((note) => `note: ${note}`)].join("\n"),
+      };
+    });
+  });
+}
+
+/** What is asked for. @throws Ds4Error for an option that can't be. */
+function readLoad(options: BenchOptions, server: string): Load {
+  const url = parseUrl(options.url ?? `http://${server}/`, "--url");
+  const download = options.download === undefined ? undefined : parseUrl(options.download, "--download", url);
+  const ipv6 = options.ipv6 ?? "::1";
+  // A name gets into socat's own notation, too.
+  if (canonicalIPv6(ipv6) === undefined && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9.])?$/.test(ipv6)) {
+    throw new Ds4Error(`'${ipv6}' is no IPv6 address, and no name`, {
+      hint: "type the home server's own one, such as '--ipv6 2001:db8:100::210'",
+    });
+  }
+  return {
+    url,
+    download,
+    uploadBytes: options.upload,
+    rounds: options.rounds,
+    each: Math.ceil(options.count / options.rounds),
+    insecure: options.insecure === true,
+  };
+}
+
+function parseUrl(text: string, option: string, base?: URL): URL {
+  const url = URL.canParse(text, base) ? new URL(text, base) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
+    throw new Ds4Error(`${option} '${text}' is no HTTP address`, {
+      hint: `type it like '${option} http://home.example/'`,
+    });
+  }
+  return url;
+}
+
+/** Runs a relay while `work` measures, where there can be one, and sees to it that nothing of it stays. */
+async function withRelay<T>(
+  { shells }: Session,
+  ipv6: string | undefined,
+  { listen, port }: { readonly listen: string; readonly port: number },
+  progress: Progress,
+  notes: string[],
+  work: (port: number | undefined) => Promise<T>,
+): Promise<T> {
+  if (ipv6 === undefined) return work(undefined);
+  let ready: (port: number) => void = () => {};
+  const listening = new Promise<number>((resolve) => {
+    ready = resolve;
+  });
+  const running = shells.vps.run(relayScript({ listen, server: ipv6, port, seconds: longestSeconds }), {
+    onLine: (line) => {
+      const match = /^ready (\d+)$/.exec(line);
+      if (match) ready(Number(match[1]));
+    },
+    timeoutMs: (longestSeconds + 60) * 1000,
+  });
+  const over = running.then(
+    ({ stderr, code }) => stderr.trim() || `exit status ${code}`,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  const start = await progress.task("vps", "relay", () => Promise.race([listening, over]));
+  if (typeof start === "string") {
+    notes.push(`no relay could be set up on the VPS, so none is measured: ${start}`);
+    return work(undefined);
+  }
+  try {
+    return await work(start);
+  } finally {
+    await shells.vps.run(stopRelay).catch(() => undefined);
+    const said = await over;
+    if (said !== "exit status 0") {
+      notes.push(
+        `the relay on the VPS did not end as it should, and ends by itself within half an hour: ${said}`,
+      );
+    }
+  }
+}
+
+function nothingMeasured(misses: readonly Miss[]): Ds4Error {
+  return new Ds4Error(["no request was answered, and no ping", ...describeMisses(misses)].join("\n"), {
+    hint: "is this machine a visitor (not in the home's LAN), and does the server answer there? '--url', '--ipv6' and '--insecure' say what to ask",
+  });
+}
+
+/** Each kind of failure once, with how often it was met. */
+function describeMisses(misses: readonly Miss[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { way, metric, reason } of misses) {
+    const text = `${way}, ${metric}: ${reason}`;
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  return [...counts].map(([text, count]) => `${text} (${count} times)`);
+}
