@@ -1,16 +1,16 @@
 import { quote } from "../../core/script.js";
-import type { Items, State } from "../../core/state.js";
+import type { Change, Items, State } from "../../core/state.js";
 import { type RenderContext, type Step, wanted } from "../../core/step.js";
-import type { VpsFacts } from "../../hosts/vps/facts.js";
+import type { LinuxFacts } from "../../hosts/linux/facts.js";
 import type { World } from "../../hosts/world.js";
 
 /** Where the script is that `apply` runs, and that runs again at each boot. */
 export const bootScriptPath = "/etc/ds4/up";
 
-export type VpsStep = Step<World, VpsFacts>;
+export type LinuxStep<W extends World> = Step<W, LinuxFacts>;
 
 /** A step for running state: what makes its items is in the boot script, and `apply` runs it from there. */
-export interface BootStep extends VpsStep {
+export interface BootStep<W extends World> extends LinuxStep<W> {
   /** Lines that bring an item to `state` from whatever is there; safe to run again. */
   up(id: string, state: State): readonly string[];
 }
@@ -20,10 +20,13 @@ export function runParts(step: string, ids: readonly string[]): string {
   return `${bootScriptPath} ${ids.map((id) => quote(`${step}:${id}`)).join(" ")}`;
 }
 
+/** What the boot script needs of a step. */
+export type BootPart = Pick<BootStep<World>, "name" | "up">;
+
 /** The usual `render` of a boot step: make by the boot script (an undo: by its lines), remove by `down`. */
 export function renderByBootScript(
-  step: Pick<BootStep, "name" | "up">,
-  changes: Parameters<VpsStep["render"]>[0],
+  step: BootPart,
+  changes: readonly Change[],
   down: (id: string, state: State) => readonly string[],
   context: RenderContext,
 ): readonly string[] {
@@ -44,10 +47,10 @@ export function renderByBootScript(
 }
 
 /**
- * The script that makes the running state of a VPS from nothing, or from anything: plan(empty, desired), rendered.
+ * The script that makes the running state of a host from nothing, or from anything: plan(empty, desired), rendered.
  * Without arguments it does all, otherwise only the named parts.
  */
-export function bootScript(site: string, parts: readonly (readonly [BootStep, Items])[]): string {
+export function bootScript(site: string, parts: readonly (readonly [BootPart, Items])[]): string {
   const blocks = parts.flatMap(([step, items]) =>
     [...items].flatMap(([id, state]) => [
       "",

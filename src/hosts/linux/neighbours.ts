@@ -4,7 +4,7 @@ import { type Probe, required, type Section } from "../../core/script.js";
 /** A socket that waits for visitors, or a port that Docker publishes. */
 export type Service = {
   readonly protocol: string;
-  /** An IPv4 address of the VPS, or `any`. */
+  /** An IPv4 address of the host, or `any`. */
   readonly address: string;
   readonly port: number;
   readonly program: string;
@@ -20,7 +20,7 @@ export type Barrier = {
   readonly rules: readonly string[];
 };
 
-/** What others have on the VPS, as far as it and ds4 could be in each other's way. */
+/** What others have on a Linux host, as far as it and ds4 could be in each other's way. */
 export type Neighbours = {
   /** Reached by the public IPv4 as long as that doesn't go home. */
   readonly services: readonly Service[];
@@ -50,11 +50,11 @@ true`,
 ];
 
 /** Makes sense of what `neighbourProbes` printed. @throws HostError where a part can't be read. */
-export function parseNeighbours(sections: ReadonlyMap<string, Section>): Neighbours {
-  const words = required(sections.get("firewalls"), "the VPS's firewalls").split("\n");
+export function parseNeighbours(sections: ReadonlyMap<string, Section>, name: string): Neighbours {
+  const words = required(sections.get("firewalls"), `the ${name}'s firewalls`).split("\n");
   return {
-    services: parseServices(required(sections.get("services"), "the VPS's services")),
-    barriers: parseBarriers(required(sections.get("nft"), "the VPS's nftables")),
+    services: parseServices(required(sections.get("services"), `the ${name}'s services`)),
+    barriers: parseBarriers(required(sections.get("nft"), `the ${name}'s nftables`)),
     firewalld: { installed: words.includes("firewalld"), reload: words.includes("reload") },
     flushes: words.includes("flushes"),
   };

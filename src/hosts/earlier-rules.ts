@@ -1,7 +1,6 @@
-import { contains4 } from "../../inventory/addresses.js";
-import { networkOf, type RouterFacts } from "./facts.js";
+import { contains4 } from "../inventory/addresses.js";
 
-/** Where ds4's rules are in the router's list, two a server: behind mwan3's (1000 to 3000) and before netifd's. */
+/** Where ds4's rules are in the list of the host at home, two a server: behind mwan3's (1000 to 3000) and before netifd's. */
 export function rulePriorities(slot: number): { readonly main: number; readonly table: number } {
   return { main: 4200 + 2 * slot, table: 4201 + 2 * slot };
 }
@@ -16,11 +15,15 @@ export type EarlierRule = {
 
 /**
  * The rules of others before ds4's that can send the server's packets elsewhere: their table has a default
- * route, and they don't keep to other sources, targets or devices.
+ * route, and they don't keep to other sources, targets or devices. `text` is that of `ip rule`, with a line
+ * `default TABLE` for each table that has a default route; `device` is where the server's packets come from.
  */
-export function earlierRules(router: RouterFacts, server: string): readonly EarlierRule[] {
-  const lines = router.rules.split("\n");
-  const lan = networkOf(router, server);
+export function earlierRules(
+  text: string,
+  server: string,
+  device: string | undefined,
+): readonly EarlierRule[] {
+  const lines = text.split("\n");
   const leaves = (table: string) => lines.includes(`default ${table}`);
   return lines.flatMap((line): EarlierRule[] => {
     const [, number, from = "", rest = ""] = /^(\d+):\s+from (\S+)\s*(.*?)\s*$/.exec(line) ?? [];
@@ -30,8 +33,8 @@ export function earlierRules(router: RouterFacts, server: string): readonly Earl
     if (!leaves(table) || field("suppress_prefixlength") !== undefined || field("to") !== undefined)
       return [];
     if (from !== "all" && !contains4(from, server)) return [];
-    if ((field("iif") ?? lan?.device) !== lan?.device) return [];
-    const text = `${number}: from ${from} ${rest.replace(/\s+proto\S* \S+/, "")}`;
-    return [{ text, always: field("fwmark") === undefined }];
+    if ((field("iif") ?? device) !== device) return [];
+    const rule = `${number}: from ${from} ${rest.replace(/\s+proto\S* \S+/, "")}`;
+    return [{ text: rule, always: field("fwmark") === undefined }];
   });
 }

@@ -1,23 +1,15 @@
 import { renderOwned } from "../../core/owned.js";
 import type { State } from "../../core/state.js";
-import type { Design } from "../../hosts/design.js";
 import type { World } from "../../hosts/world.js";
-import { type Site, serversOf } from "../../inventory/site.js";
+import { serversOf } from "../../inventory/site.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
-import { address } from "./address.js";
-import { type BootStep, bootScript, bootScriptPath, type VpsStep } from "./boot.js";
-import { chains } from "./chains.js";
+import { type BootStep, bootScript, bootScriptPath, type LinuxStep } from "./boot.js";
 import { flusherFiles, flusherPatterns } from "./flushers.js";
-import { lastMetric, protocol, routes } from "./routes.js";
-import { sysctl } from "./sysctl.js";
-import { tunnel } from "./tunnel.js";
+import type { Role } from "./role.js";
 
-/** The running state, in the order to make it. */
-export const bootSteps: readonly BootStep[] = [sysctl, address, tunnel, routes, chains];
-
-const unitFile = `# Written by ds4.
+const unitFile = ({ host }: Pick<Role<World>, "host">) => `# Written by ds4.
 [Unit]
-Description=ds4: brings this machine's public IPv4 home
+Description=ds4: ${host === "vps" ? "brings this machine's public IPv4 home" : "a public IPv4 comes to this home"}
 After=network.target networking.service systemd-networkd.service NetworkManager.service
 After=nftables.service netfilter-persistent.service ufw.service firewalld.service docker.service
 # Their restart takes the tunnel's address away, and with it comes a restart of this.
@@ -49,29 +41,19 @@ iface ${tunnelName} inet manual
 `;
 
 /**
- * systemd-networkd removes addresses and unreachable routes that it doesn't know whenever it (re)configures a link
- * (seen on 252); so it must know. The route over the tunnel stays: that device isn't its own.
+ * systemd-networkd removes addresses, unreachable routes and rules that it doesn't know whenever it (re)configures a
+ * link (seen on 252); so it must know. A route over the tunnel stays: that device isn't its own.
  */
-const networkdKnown = (site: Site, design: Design) => `# Written by ds4.
-${
-  design.ownLocal
-    ? `[Address]
-Address=${design.local}/128
-PreferredLifetime=0
-DuplicateAddressDetection=none
-
-`
-    : ""
-}${serversOf(site)
-  .map(
-    (server) => `[Route]
-Destination=${server}/32
-Type=unreachable
-Metric=${lastMetric}
-Protocol=${protocol}
-`,
-  )
-  .join("\n")}`;
+function networkdKnown<W extends World>(role: Role<W>, world: W): string {
+  const { address, own } = role.end(world);
+  const sections = [
+    ...(own
+      ? [`[Address]\nAddress=${address}/128\nPreferredLifetime=0\nDuplicateAddressDetection=none\n`]
+      : []),
+    ...role.networkd(world),
+  ];
+  return `# Written by ds4.\n${sections.join("\n")}`;
+}
 
 const networkdUnmanaged = (tunnelName: string) => `# Written by ds4: systemd-networkd leaves its tunnel alone.
 [Match]
@@ -85,11 +67,17 @@ Unmanaged=yes
  * Root's alone, but for what others than root have to read, and what holds nothing but what `ip` tells everybody:
  * systemd-networkd runs as a user of its own, and systemd warns of units that not all can read.
  */
-function files(world: World): readonly (readonly [string, State])[] {
-  const { site, vps, design } = world;
+function files<W extends World>(
+  role: Role<W>,
+  bootSteps: readonly BootStep<W>[],
+  world: W,
+): readonly (readonly [string, State])[] {
+  const { site, design } = world;
+  const { device, address, own, peer, persist } = role.end(world);
+  const facts = role.facts(world);
   const parts = bootSteps.map((step) => [step, step.desired(world)] as const);
-  const networkFile = vps.networkFiles.get(design.uplink6);
-  const ifupdown = design.persist === "ifupdown" || vps.ifupdown.interfaces.includes(design.uplink6);
+  const networkFile = facts.networkFiles.get(device);
+  const ifupdown = persist === "ifupdown" || facts.ifupdown.interfaces.includes(device);
   const name = networkFile?.slice(networkFile.lastIndexOf("/") + 1);
   return [
     [
@@ -98,9 +86,9 @@ function files(world: World): readonly (readonly [string, State])[] {
         renderOwned({
           site: site.name,
           tunnel: site.tunnel.name,
-          local: design.local,
-          ownLocal: design.ownLocal,
-          remote: design.remote,
+          local: address,
+          ownLocal: own,
+          remote: peer,
           servers: serversOf(site),
           mtu: design.mtu,
           table: site.tunnel.table,
@@ -108,11 +96,11 @@ function files(world: World): readonly (readonly [string, State])[] {
       ),
     ],
     [bootScriptPath, fileState(bootScript(site.name, parts), "700")],
-    ...(design.persist === "systemd"
-      ? [["/etc/systemd/system/ds4.service", fileState(unitFile, "644")] as const]
+    ...(persist === "systemd"
+      ? [["/etc/systemd/system/ds4.service", fileState(unitFile(role), "644")] as const]
       : [["/etc/network/interfaces.d/ds4", fileState(stanza(site.tunnel.name))] as const]),
-    ...(vps.systemd ? flusherFiles() : []),
-    ...(ifupdown ? [["/etc/network/if-up.d/ds4", fileState(ifupHook(design.uplink6), "700")] as const] : []),
+    ...(facts.systemd ? flusherFiles() : []),
+    ...(ifupdown ? [["/etc/network/if-up.d/ds4", fileState(ifupHook(device), "700")] as const] : []),
     ...(name === undefined
       ? []
       : [
@@ -120,7 +108,7 @@ function files(world: World): readonly (readonly [string, State])[] {
             "/etc/systemd/network/00-ds4.network",
             fileState(networkdUnmanaged(site.tunnel.name), "644"),
           ] as const,
-          [`/etc/systemd/network/${name}.d/ds4.conf`, fileState(networkdKnown(site, design), "644")] as const,
+          [`/etc/systemd/network/${name}.d/ds4.conf`, fileState(networkdKnown(role, world), "644")] as const,
         ]),
   ];
 }
@@ -146,38 +134,43 @@ const networkdReload = [
 ];
 
 /** The files that make it last, the boot script among them. */
-export const persistence: VpsStep = {
-  name: "file",
-  layer: "configured",
-  desired: (world) => new Map(files(world)),
-  probe: () =>
-    probeFiles([
-      "/etc/ds4/site",
-      bootScriptPath,
-      "/etc/systemd/system/ds4.service",
-      "/etc/network/interfaces.d/ds4",
-      "/etc/network/if-up.d/ds4",
-      "/etc/systemd/network/00-ds4.network",
-      "/etc/systemd/network/*.network.d/ds4.conf",
-      ...flusherPatterns,
-    ]),
-  parse: parseFiles,
-  render: (changes, context) => {
-    const touched = (part: string) => changes.some(({ id }) => id.includes(part));
-    if (touched("/systemd/system/"))
-      context.finally('[ "${units_read:-}" = yes ] || systemctl daemon-reload');
-    return [
-      ...renderFiles(changes, context),
-      // Now, and not at the end: what comes next would be taken away again.
-      ...(touched("/systemd/network/") ? networkdReload : []),
-      ...changes.flatMap(({ id, to }) =>
-        !to && /\.(network|service)\.d\//.test(id)
-          ? [`rmdir ${id.slice(0, id.lastIndexOf("/"))} 2>/dev/null || :`]
-          : [],
-      ),
-      ...(changes.some(({ id, to }) => !to && id === bootScriptPath)
-        ? ["rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :"]
-        : []),
-    ];
-  },
-};
+export function persistenceStep<W extends World>(
+  role: Role<W>,
+  bootSteps: readonly BootStep<W>[],
+): LinuxStep<W> {
+  return {
+    name: "file",
+    layer: "configured",
+    desired: (world) => new Map(files(role, bootSteps, world)),
+    probe: () =>
+      probeFiles([
+        "/etc/ds4/site",
+        bootScriptPath,
+        "/etc/systemd/system/ds4.service",
+        "/etc/network/interfaces.d/ds4",
+        "/etc/network/if-up.d/ds4",
+        "/etc/systemd/network/00-ds4.network",
+        "/etc/systemd/network/*.network.d/ds4.conf",
+        ...flusherPatterns,
+      ]),
+    parse: parseFiles,
+    render: (changes, context) => {
+      const touched = (part: string) => changes.some(({ id }) => id.includes(part));
+      if (touched("/systemd/system/"))
+        context.finally('[ "${units_read:-}" = yes ] || systemctl daemon-reload');
+      return [
+        ...renderFiles(changes, context),
+        // Now, and not at the end: what comes next would be taken away again.
+        ...(touched("/systemd/network/") ? networkdReload : []),
+        ...changes.flatMap(({ id, to }) =>
+          !to && /\.(network|service)\.d\//.test(id)
+            ? [`rmdir ${id.slice(0, id.lastIndexOf("/"))} 2>/dev/null || :`]
+            : [],
+        ),
+        ...(changes.some(({ id, to }) => !to && id === bootScriptPath)
+          ? ["rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :"]
+          : []),
+      ];
+    },
+  };
+}
