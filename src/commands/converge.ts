@@ -1,7 +1,6 @@
-import type { SitePlan, Target } from "../converge/plan-site.js";
+import type { AnyDesign, SitePlan, Target } from "../converge/plan-site.js";
 import type { Reading } from "../converge/read.js";
 import { Ds4Error } from "../core/errors.js";
-import type { Design } from "../hosts/design.js";
 import type { Site } from "../inventory/site.js";
 import type { Proof } from "../proof/judge.js";
 import { describePlan } from "../report/human.js";
@@ -27,7 +26,7 @@ type Decision = {
   readonly reading: Reading;
   readonly target: Target;
   readonly plan: SitePlan;
-  readonly design?: Design;
+  readonly design?: AnyDesign;
 };
 
 /**

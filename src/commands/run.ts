@@ -1,8 +1,8 @@
 import { countChanges, type SitePlan } from "../converge/plan-site.js";
 import type { AnyReading } from "../converge/read.js";
 import { changedFields } from "../core/state.js";
-import { hostEntries } from "../core/step.js";
-import { type Site, serversOf } from "../inventory/site.js";
+import { type HostName, hostEntries } from "../core/step.js";
+import { hostsOf, type Site, serversOf } from "../inventory/site.js";
 import type { Proof } from "../proof/judge.js";
 import { describeErrors, listErrors } from "../report/errors.js";
 import { describeProofs } from "../report/human.js";
@@ -30,7 +30,7 @@ export async function runCommand(
   let site: Site | undefined;
   try {
     site = await openSite(name, options);
-    const { text, ...outcome } = await work(site, await progressFor(options));
+    const { text, ...outcome } = await work(site, await progressFor(options, hostsOf(site)));
     const result: Result = { version: 1, command, site: site.name, ...outcome, errors: [] };
     process.stdout.write(
       options.json ? `${JSON.stringify(result, null, 2)}\n` : text === "" ? "" : `${text}\n`,
@@ -60,9 +60,9 @@ export async function runCommand(
   }
 }
 
-async function progressFor(options: CommonOptions): Promise<Progress> {
+async function progressFor(options: CommonOptions, hosts: readonly HostName[]): Promise<Progress> {
   if (options.json) return silent;
-  return process.stderr.isTTY ? liveProgress(process.stderr) : plainProgress(process.stderr);
+  return process.stderr.isTTY ? liveProgress(process.stderr, hosts) : plainProgress(process.stderr, hosts);
 }
 
 /** A plan's changes in the form of the JSON output. */

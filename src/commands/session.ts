@@ -56,7 +56,7 @@ export async function withHosts<T>(
   const opened: Shell[] = [];
   let over = false;
   const open = async (label: HostName, runs: number): Promise<Shell> => {
-    const shell = await connect(parseTarget(site[label].ssh), {
+    const shell = await connect(parseTarget(site[label]?.ssh ?? ""), {
       label,
       ...(prompt === undefined ? {} : { prompt }),
       ...(options.sshConfig === undefined ? {} : { sshConfigFile: options.sshConfig }),

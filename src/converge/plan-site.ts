@@ -9,10 +9,10 @@ import {
   type PerHost,
   type Step,
 } from "../core/step.js";
-import { type Design, makeDesign } from "../hosts/design.js";
-import type { World } from "../hosts/world.js";
+import { type HomeDesign, makeHomeDesign } from "../hosts/home/design.js";
+import { makeRouterDesign, type RouterDesign } from "../hosts/router/design.js";
 import type { Site } from "../inventory/site.js";
-import { routerSteps, stepsOf, vpsSteps } from "../steps/index.js";
+import { homeSteps, routerSteps, stepsOf, vpsSteps } from "../steps/index.js";
 import type { AnyReading, Reading } from "./read.js";
 
 /** What has to change on each host. */
@@ -24,21 +24,38 @@ export type Target = PerHost<HostState>;
 /** The state that holds nothing of ds4's: what `teardown` goes to, and a rollback of a first `apply`. */
 export const nothing: Target = { vps: new Map() };
 
+/** What a site comes to, by what ends the tunnel at home. */
+export type AnyDesign = RouterDesign | HomeDesign;
+
 /** The state that `apply` goes to. @throws HostError, ConflictError where the hosts don't allow it. */
-export function aimFor(site: Site, reading: Reading): { readonly target: Target; readonly design: Design } {
+export function aimFor(
+  site: Site,
+  reading: Reading,
+): { readonly target: Target; readonly design: AnyDesign } {
   checkOwner(site, reading);
-  if (reading.router === undefined) throw new Error("a site without a router");
-  const [vps, router] = [reading.vps.facts, reading.router.facts];
-  const design = makeDesign(site, vps, router);
-  const world: World = { site, vps, router, design };
-  const all = [...conflicts(vpsSteps, world), ...conflicts(routerSteps, world), ...space(world)];
+  const [vps, router, home] = [reading.vps.facts, reading.router?.facts, reading.home?.facts];
+  if (router !== undefined) {
+    const design = makeRouterDesign(site, vps, router);
+    const world = { site, vps, router, design };
+    checkConflicts([...conflicts(vpsSteps, world), ...conflicts(routerSteps, world)], reading);
+    return { target: { vps: desired(vpsSteps, world), router: desired(routerSteps, world) }, design };
+  }
+  if (home === undefined) throw new Error("a site with nothing at home");
+  const design = makeHomeDesign(site, vps, home);
+  const world = { site, vps, home, design };
+  checkConflicts([...conflicts(vpsSteps, world), ...conflicts(homeSteps, world)], reading);
+  return { target: { vps: desired(vpsSteps, world), home: desired(homeSteps, world) }, design };
+}
+
+/** @throws ConflictError where there are any, room that is missing among them. */
+function checkConflicts(found: readonly Conflict[], reading: Reading): void {
+  const all = [...found, ...space(reading)];
   const [first, ...more] = all;
   if (first !== undefined) {
     throw new ConflictError([first, ...more].map(({ host, message }) => `${host}: ${message}`).join("\n"), {
       hint: all.map(({ hint }) => hint).join("\n"),
     });
   }
-  return { target: { vps: desired(vpsSteps, world), router: desired(routerSteps, world) }, design };
 }
 
 /** What turns the hosts as they were read into `target`. */
@@ -99,27 +116,30 @@ export function stagesOfSite(plan: SitePlan): readonly SitePlan[] {
   return stages.map((stage) => mapHosts(all, (parts) => parts[stage]));
 }
 
-function desired(steps: readonly Step<World, never>[], world: World): HostState {
+function desired<W>(steps: readonly Step<W, never>[], world: W): HostState {
   return new Map(steps.map((step) => [step.name, step.desired(world)]));
 }
 
-function conflicts(steps: readonly Step<World, never>[], world: World): readonly Conflict[] {
+function conflicts<W>(steps: readonly Step<W, never>[], world: W): readonly Conflict[] {
   return steps.flatMap((step) => step.conflicts?.(world) ?? []);
 }
 
+/** KiB that ds4's files take, with the packages that may be missing. */
+const needed: Readonly<Record<HostName, number>> = { vps: 1024, router: 64, home: 1024 };
+
 /** A file system without room would be noticed halfway. */
-function space({ vps, router }: World): readonly Conflict[] {
-  const check = (host: HostName, freeKib: number, needed: number): readonly Conflict[] =>
-    freeKib >= needed
+function space(reading: AnyReading): readonly Conflict[] {
+  return hostEntries(reading).flatMap(([host, { facts }]) =>
+    facts.freeKib >= needed[host]
       ? []
       : [
           {
             host,
-            message: `there is no room under /etc (${freeKib} KiB can be written, ${needed} are needed)`,
+            message: `there is no room under /etc (${facts.freeKib} KiB can be written, ${needed[host]} are needed)`,
             hint: "free some space, and check that the file system isn't mounted read-only ('mount', 'df -h /etc')",
           },
-        ];
-  return [...check("vps", vps.freeKib, 1024), ...check("router", router.freeKib, 64)];
+        ],
+  );
 }
 
 /** A change that nobody has confirmed would be taken back in the middle of ours. */

@@ -7,11 +7,14 @@ import type { HostState } from "../core/plan.js";
 import { group, type Probe, readScript, type Section, splitSections } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, hostEntries, onHosts, type PerHost, type Step } from "../core/step.js";
+import { type HomeFacts, homeProbes, parseHomeFacts } from "../hosts/home/facts.js";
+import { usable } from "../hosts/linux/end.js";
+import type { LinuxFacts } from "../hosts/linux/facts.js";
 import { parseRouterFacts, type RouterFacts, routerProbes } from "../hosts/router/facts.js";
 import { parseVpsFacts, type VpsFacts, vpsProbes } from "../hosts/vps/facts.js";
 import { measurePath, parsePath, pathProbe } from "../hosts/vps/path.js";
 import type { Site } from "../inventory/site.js";
-import { routerSteps, vpsSteps } from "../steps/index.js";
+import { homeSteps, routerSteps, vpsSteps } from "../steps/index.js";
 
 /** The connections to all hosts. */
 export type Shells = PerHost<Shell>;
@@ -24,6 +27,8 @@ export type HostFacts = {
   readonly armed: Armed | undefined;
   /** Whether anything of ds4's is there. */
   readonly marked: boolean;
+  /** Kibibytes free for files under /etc. */
+  readonly freeKib: number;
 };
 
 export type HostReading<Facts> = {
@@ -34,7 +39,11 @@ export type HostReading<Facts> = {
 };
 
 /** All hosts as they are. */
-export type Reading = { readonly vps: HostReading<VpsFacts>; readonly router?: HostReading<RouterFacts> };
+export type Reading = {
+  readonly vps: HostReading<VpsFacts>;
+  readonly router?: HostReading<RouterFacts>;
+  readonly home?: HostReading<HomeFacts>;
+};
 
 /** The same, where it doesn't matter what kind of host it is. */
 export type AnyReading = PerHost<HostReading<HostFacts>>;
@@ -45,7 +54,11 @@ type Reader = (
   more?: readonly Probe[],
   onLine?: (line: string) => void,
 ) => Promise<HostReading<HostFacts>>;
-const readers: Readonly<Record<HostName, Reader>> = { vps: readVps, router: readRouter };
+const readers: Readonly<Record<HostName, Reader>> = {
+  vps: readVps,
+  router: readRouter,
+  home: readHome,
+};
 
 /** One read script a host, all at once. @throws HostError where a host can't be read or isn't what it should be. */
 export async function readHosts(site: Site, shells: Shells, more: More = {}): Promise<Reading> {
@@ -114,12 +127,28 @@ async function readVps(
     onLine,
   );
   const facts = parseVpsFacts(sections, parsePath(sections.get(pathProbe.name)));
-  if (!facts.root) {
-    throw new HostError("on the VPS, ds4 is not root", {
-      hint: "log in as root, or as a user who may use sudo without a password",
-    });
-  }
+  checkRoot(facts, "VPS");
   return { facts, actual: parseSteps(vpsSteps, sections, facts, site), sections };
+}
+
+async function readHome(
+  site: Site,
+  shell: Shell,
+  more: readonly Probe[] = [],
+  onLine?: (line: string) => void,
+): Promise<HostReading<HomeFacts>> {
+  const probes = [...more, ...homeProbes(site.tunnel.table), ...stepProbes(homeSteps, site)];
+  const sections = await read(shell, probes, onLine);
+  const facts = { ...parseHomeFacts(sections), way: shell.way ?? [] };
+  checkRoot(facts, "home machine");
+  return { facts, actual: parseSteps(homeSteps, sections, facts, site), sections };
+}
+
+function checkRoot({ root }: LinuxFacts, name: string): void {
+  if (root) return;
+  throw new HostError(`on the ${name}, ds4 is not root`, {
+    hint: "log in as root, or as a user who may use sudo without a password",
+  });
 }
 
 async function readRouter(
@@ -181,14 +210,19 @@ function parseSteps<Facts>(
  */
 export async function withPath(site: Site, shells: Shells, reading: Reading): Promise<Reading> {
   const known = (reading.vps.facts.path?.answered.length ?? 0) > 0;
-  const interfaces = reading.router?.facts.interfaces;
-  if (site.tunnel.mtu !== undefined || known || interfaces === undefined) return reading;
-  const uplink = interfaces.find((entry) => entry.up && entry.defaultRoute6);
-  const target = [...(uplink?.ipv6 ?? []), ...interfaces.flatMap(({ ipv6 }) => ipv6)].find(({ address }) =>
-    /^[23]/.test(address),
-  )?.address;
+  const target = site.tunnel.mtu !== undefined || known ? undefined : addressAtHome(site, reading);
   if (target === undefined) return reading;
   const { stdout, code } = await shells.vps.run(measurePath(target));
   const path = parsePath({ stdout, code });
   return { ...reading, vps: { ...reading.vps, facts: { ...reading.vps.facts, path } } };
+}
+
+/** An IPv6 address of the host at home that the internet knows. */
+function addressAtHome(site: Site, { router, home }: Reading): string | undefined {
+  if (home !== undefined) return usable(home.facts, site.home?.uplink ?? home.facts.uplink6)[0]?.address;
+  const interfaces = router?.facts.interfaces ?? [];
+  const uplink = interfaces.find((entry) => entry.up && entry.defaultRoute6);
+  return [...(uplink?.ipv6 ?? []), ...interfaces.flatMap(({ ipv6 }) => ipv6)].find(({ address }) =>
+    /^[23]/.test(address),
+  )?.address;
 }

@@ -33,13 +33,12 @@ export type Armed = Arming & {
 /** Whoever decides, a confirmation or an undo, does it alone; one that is killed is out of the way. */
 const decide = [`umask 077; mkdir -p ${runFolder}`, `exec 9>${runFolder}/deciding`, "flock 9"];
 
-const bootHooks: Readonly<Record<HostName, readonly string[]>> = {
-  vps: [
-    "/etc/systemd/system/multi-user.target.wants/ds4-undo.service",
-    "/etc/systemd/system/ds4-undo.service",
-  ],
-  router: ["/etc/rc.d/S99ds4-undo"],
-};
+const unitPath = "/etc/systemd/system/ds4-undo.service";
+const unitLink = "/etc/systemd/system/multi-user.target.wants/ds4-undo.service";
+const initLink = "/etc/rc.d/S99ds4-undo";
+
+/** Whether a host is a Linux with the usual tools, and not an OpenWrt with procd. */
+const isLinux = (host: HostName) => host !== "router";
 
 const unit = `# Written by ds4.
 [Unit]
@@ -54,11 +53,11 @@ ExecStart=${undoPath}
 /** Takes the switch off, with everything that belongs to it. The timer goes first; it may be what runs this. */
 function takeOff(host: HostName): readonly string[] {
   return [
-    ...(host === "vps"
+    ...(isLinux(host)
       ? ["[ ! -d /run/systemd/system ] || systemctl stop 'ds4-undo-*.timer' 2>/dev/null || :"]
       : []),
     `[ ! -r ${runFolder}/timer ] || kill "$(cat ${runFolder}/timer)" 2>/dev/null || :`,
-    `rm -f ${runFolder}/timer ${runFolder}/change ${bootHooks[host].join(" ")}`,
+    `rm -f ${runFolder}/timer ${runFolder}/change ${isLinux(host) ? `${unitLink} ${unitPath}` : initLink}`,
     `rm -rf ${folder}`,
   ];
 }
@@ -66,7 +65,7 @@ function takeOff(host: HostName): readonly string[] {
 /** Waits in a session of its own, then undoes; for hosts without systemd's timers. */
 function sleeper(host: HostName, seconds: number): string {
   const wait = `sleep ${seconds} & trap "kill $!" TERM; wait $!; rm -f ${runFolder}/timer; [ ! -x ${undoPath} ] || ${undoPath} 2>&1 | logger -t ds4`;
-  return host === "router"
+  return !isLinux(host)
     ? `start-stop-daemon -S -b -m -p ${runFolder}/timer -x /bin/sh -- -c ${quote(wait)}`
     : `{ setsid sh -c ${quote(wait)} >/dev/null 2>&1 & echo $! >${runFolder}/timer; }`;
 }
@@ -123,22 +122,22 @@ export function armLines(
     // Notes of what was there before ds4: an undo of a teardown needs them again.
     `mkdir -p ${folder}/kept; for f in before packages; do [ ! -e /etc/ds4/$f ] || cp -a /etc/ds4/$f ${folder}/kept/$f; done`,
     ...writeFile(undoPath, undoScript(host, arming, undo), "700"),
-    ...(host === "vps"
+    ...(isLinux(host)
       ? [
           "if [ -d /run/systemd/system ]; then",
           // Not 600: systemd warns of units that not everybody may read (seen on 252).
-          ...writeFile(bootHooks.vps[1] ?? "", unit, "644"),
-          `mkdir -p /etc/systemd/system/multi-user.target.wants; ln -sf ${bootHooks.vps[1]} ${bootHooks.vps[0]}`,
+          ...writeFile(unitPath, unit, "644"),
+          `mkdir -p /etc/systemd/system/multi-user.target.wants; ln -sf ${unitPath} ${unitLink}`,
           "fi",
         ]
-      : [`ln -sf ${undoPath} ${bootHooks.router[0]}`]),
+      : [`ln -sf ${undoPath} ${initLink}`]),
     "read -r up _ </proc/uptime",
     `( umask 077; { printf '%s' ${quote(text.join(""))}; echo "until=$((\${up%%.*} + ${seconds}))"; echo "boot=$(cat /proc/sys/kernel/random/boot_id)"; } >${folder}/new )`,
-    ...(host === "vps"
+    ...(isLinux(host)
       ? [
           "if [ -d /run/systemd/system ]; then",
           `systemd-run --quiet --collect --unit=ds4-undo-${arming.run} --on-active=${seconds} --timer-property=AccuracySec=100ms /bin/sh -c ${quote(`[ ! -x ${undoPath} ] || exec ${undoPath}`)}`,
-          `else ${sleeper("vps", seconds)}; fi`,
+          `else ${sleeper(host, seconds)}; fi`,
         ]
       : [sleeper("router", seconds)]),
     `mv ${folder}/new ${armedFile}`,

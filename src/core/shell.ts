@@ -1,6 +1,6 @@
 /** The one port of the core: a POSIX shell on a host. */
 export interface Shell {
-  /** Which host it is, in messages: `vps` or `router`. */
+  /** Which host it is, in messages: `vps`, `router` or `home`. */
   readonly label: string;
   /** Where its TCP connection leads to, with those of the jump hosts before it; an address, or a name to a jump host. */
   readonly way?: readonly Peer[];

@@ -3,7 +3,7 @@ import type { Section } from "./script.js";
 import type { Change, Items } from "./state.js";
 
 /** A site's hosts, in the order in which they are locked. */
-export const hostNames = ["vps", "router"] as const;
+export const hostNames = ["vps", "router", "home"] as const;
 export type HostName = (typeof hostNames)[number];
 
 /** Something for each host of a site: the VPS always, and the one at home where the site has one. */

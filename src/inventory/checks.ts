@@ -68,13 +68,15 @@ export function endpoint6(example: string, alternative: string) {
   );
 }
 
-export const vpsEndpoint = z.string().transform((value, context) => {
-  if (value === "primary") return value;
-  const parsed = endpoint6("2001:db8:1::203:0:113:144", " or `primary`").safeParse(value);
-  if (parsed.success) return parsed.data;
-  for (const issue of parsed.error.issues) context.issues.push({ ...issue, input: value } as never);
-  return z.NEVER;
-});
+export function endpoint6OrPrimary(example: string) {
+  return z.string().transform((value, context) => {
+    if (value === "primary") return value;
+    const parsed = endpoint6(example, " or `primary`").safeParse(value);
+    if (parsed.success) return parsed.data;
+    for (const issue of parsed.error.issues) context.issues.push({ ...issue, input: value } as never);
+    return z.NEVER;
+  });
+}
 
 export const lan = text(
   (value) => {
@@ -165,7 +167,7 @@ function interfaceName(hint: string, allowed: RegExp, allowedWords: string) {
   });
 }
 
-export const vpsUplink = interfaceName(
+export const linuxUplink = interfaceName(
   "Write the device's name as `ip link` shows it before any @, such as eth0.",
   /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/,
   "letters, digits, _ . and - only",

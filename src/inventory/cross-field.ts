@@ -20,21 +20,28 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
   const problems: CrossProblem[] = [];
   const add: Add = (path, message, hint) => problems.push({ path, message, hint });
 
-  const [vps, router] = [read("vps.ssh"), read("router.ssh")].map((text) => text && parseTarget(text));
-  if (vps && router && sameHost(vps, router))
-    add(
-      ["router", "ssh"],
-      `${JSON.stringify(router.text)} is the VPS itself`,
-      "vps.ssh and router.ssh are two hosts.",
-    );
+  if (valueAt(["router"]) !== undefined && valueAt(["home"]) !== undefined)
+    add(["home"], "router says already what ends the tunnel at home", "Keep one of the two.");
+  const [vps, router, home] = [read("vps.ssh"), read("router.ssh"), read("home.ssh")].map(
+    (text) => text && parseTarget(text),
+  );
+  for (const [key, target] of [["router", router] as const, ["home", home] as const])
+    if (vps && target && sameHost(vps, target))
+      add(
+        [key, "ssh"],
+        `${JSON.stringify(target.text)} is the VPS itself`,
+        `vps.ssh and ${key}.ssh are two hosts.`,
+      );
 
-  const [vpsEnd, routerEnd] = [read("vps.endpoint"), read("router.endpoint")];
-  if (vpsEnd !== undefined && vpsEnd === routerEnd)
-    add(
-      ["router", "endpoint"],
-      `${routerEnd} is the VPS's end of the tunnel too`,
-      "Each end has an address of its own host's prefix. Leave both keys out to have them made.",
-    );
+  for (const key of ["router", "home"] as const) {
+    const [vpsEnd, homeEnd] = [read("vps.endpoint"), read(`${key}.endpoint`)];
+    if (vpsEnd !== undefined && vpsEnd === homeEnd && vpsEnd !== "primary")
+      add(
+        [key, "endpoint"],
+        `${homeEnd} is the VPS's end of the tunnel too`,
+        "Each end has an address of its own host's prefix. Leave both keys out to have them made.",
+      );
+  }
 
   const forward = valueAt(["forward"]);
   const entries: readonly unknown[] = Array.isArray(forward) ? forward : [];
@@ -75,7 +82,7 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
   problems.push(...findOverlaps(readItems(entries)));
 
   const tunnel = read("tunnel.name");
-  for (const field of ["vps.uplink", "router.uplink"] as const)
+  for (const field of ["vps.uplink", "router.uplink", "home.uplink"] as const)
     if (tunnel !== undefined && tunnel === read(field))
       add(
         ["tunnel", "name"],

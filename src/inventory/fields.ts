@@ -1,8 +1,10 @@
 import { z } from "zod";
 import {
   endpoint6,
+  endpoint6OrPrimary,
   INTERFACE_BYTES,
   lan,
+  linuxUplink,
   MTU_MAX,
   MTU_MIN,
   mtu,
@@ -14,8 +16,6 @@ import {
   table,
   traffic,
   tunnelName,
-  vpsEndpoint,
-  vpsUplink,
   zone,
 } from "./checks.js";
 
@@ -30,7 +30,7 @@ export const fields = {
     examples: ["root@203.0.113.144"],
     pattern: "^[^-\\s]\\S*$",
   }),
-  "vps.uplink": vpsUplink.meta({
+  "vps.uplink": linuxUplink.meta({
     description: "The VPS's network device towards the internet. Found by itself.",
     examples: ["eth0"],
     ...device,
@@ -40,7 +40,7 @@ export const fields = {
     examples: ["203.0.113.144"],
     ...ipv4,
   }),
-  "vps.endpoint": vpsEndpoint.meta({
+  "vps.endpoint": endpoint6OrPrimary("2001:db8:1::203:0:113:144").meta({
     description:
       "The tunnel's IPv6 address on the VPS, or `primary` for the uplink's own one. Made from the public IPv4 by itself.",
     examples: ["2001:db8:1::203:0:113:144", "primary"],
@@ -79,6 +79,30 @@ export const fields = {
     examples: ["192.168.1.0/24"],
     pattern: "^\\d+(\\.\\d+){3}/\\d+$",
   }),
+  "home.kind": z.literal("linux").meta({
+    description: "What the machine at home is: a Linux like Debian, the home server itself or another one.",
+    examples: ["linux"],
+  }),
+  "home.ssh": sshTarget.meta({
+    description: "How to reach the Linux machine at home: what you would type after `ssh`.",
+    examples: ["root@192.168.1.210"],
+    pattern: "^[^-\\s]\\S*$",
+  }),
+  "home.uplink": linuxUplink.meta({
+    description: "Its network device with the provider's IPv6. Found by itself.",
+    examples: ["eth0"],
+    ...device,
+  }),
+  "home.endpoint": endpoint6OrPrimary("2001:db8:100::203:0:113:144").meta({
+    description:
+      "The tunnel's IPv6 address there, or `primary` for the uplink's own one. Made from the public IPv4 by itself.",
+    examples: ["2001:db8:100::203:0:113:144", "primary"],
+    pattern: "^(primary|[0-9A-Fa-f:.]+)$",
+  }),
+  "home.persist": z.enum(["systemd", "ifupdown"]).meta({
+    description: "What brings it all back at boot: a systemd unit (by itself) or a stanza in interfaces.d.",
+    examples: ["systemd"],
+  }),
   server: server.meta({
     description: "The home server's IPv4 address in the LAN: all of the public IPv4 goes there.",
     examples: ["192.168.1.210"],
@@ -111,7 +135,7 @@ export const fields = {
     maximum: MTU_MAX,
   }),
   "tunnel.table": table.meta({
-    description: "The router's routing table for what the server sends. By itself 42.",
+    description: "The routing table at home for what the server sends. By itself 42.",
     examples: [42],
     type: "integer",
     minimum: 1,

@@ -30,7 +30,8 @@ export function issueProblems(issues: readonly z.core.$ZodIssue[], document: Yam
         ...explainUnknownKey(name, key),
       }));
     const value = document.valueAt(path);
-    if (value === undefined && (mistyped.has(name) || (name === "server" && mistyped.has("forward"))))
+    const either = { server: "forward", router: "home" }[name];
+    if (value === undefined && (mistyped.has(name) || (either !== undefined && mistyped.has(either))))
       return [];
     const position = document.positionOf(path);
     if ((issue.code === "invalid_type" || issue.code === "invalid_value") && value == null)
@@ -41,7 +42,7 @@ export function issueProblems(issues: readonly z.core.$ZodIssue[], document: Yam
         {
           ...position,
           message: `${name}: ${quote(value)} isn't one of its values`,
-          hint: `Write ${issue.values.map(String).join(" or ")}, or leave the key out.`,
+          hint: `Write ${issue.values.map(String).join(" or ")}${name === "home.kind" ? "" : ", or leave the key out"}.`,
         },
       ];
     if (issue.code === "too_small")
@@ -70,13 +71,14 @@ export function keyName(path: readonly PropertyKey[]): string {
 
 function explainMissing(name: string): { message: string; hint: string } {
   if (SECTIONS.includes(name))
-    return name === "vps" || name === "router"
+    return name === "vps" || name === "router" || name === "home"
       ? {
           message: `${name}: missing`,
-          hint: `Add \`${name}:\` and under it, indented, \`ssh: ${exampleOf(`${name}.ssh`)}\`.`,
+          hint: `Add \`${name}:\` and under it, indented, ${name === "home" ? "`kind: linux` and " : ""}\`ssh: ${exampleOf(`${name}.ssh`)}\`.`,
         }
       : { message: `${name}: has no keys under it`, hint: "Leave it out, or indent what belongs to it." };
-  const required = name === "server" || name.startsWith("forward.") || name.endsWith(".ssh");
+  const required =
+    name === "server" || name.startsWith("forward.") || name.endsWith(".ssh") || name === "home.kind";
   const line = `${name.split(".").at(-1)}: ${exampleOf(name)}`;
   return required
     ? {

@@ -42,7 +42,7 @@ function siteName(file: string): string {
 }
 
 function toSite(
-  { vps, router, server, forward = [], tunnel }: SiteFile,
+  { vps, router, home, server, forward = [], tunnel }: SiteFile,
   file: string,
   { positionOf }: YamlDocument,
 ): Site {
@@ -50,7 +50,8 @@ function toSite(
     name: siteName(file),
     file,
     vps: dropUndefined(vps),
-    router: { ...dropUndefined(router), zones: dropUndefined(router.zones ?? {}) },
+    ...(router && { router: { ...dropUndefined(router), zones: dropUndefined(router.zones ?? {}) } }),
+    ...(home && { home: dropUndefined(home) }),
     forwards:
       server === undefined
         ? forward.map(({ server, traffic }, at) => ({

@@ -11,18 +11,30 @@ export const siteSchema = z
       endpoint: fields["vps.endpoint"].optional(),
       persist: fields["vps.persist"].optional(),
     }),
-    router: z.strictObject({
-      ssh: fields["router.ssh"],
-      uplink: fields["router.uplink"].optional(),
-      endpoint: fields["router.endpoint"].optional(),
-      zones: z
-        .strictObject({
-          wan: fields["router.zones.wan"].optional(),
-          lan: fields["router.zones.lan"].optional(),
-        })
-        .optional(),
-      lan: fields["router.lan"].optional(),
-    }),
+    router: z
+      .strictObject({
+        ssh: fields["router.ssh"],
+        uplink: fields["router.uplink"].optional(),
+        endpoint: fields["router.endpoint"].optional(),
+        zones: z
+          .strictObject({
+            wan: fields["router.zones.wan"].optional(),
+            lan: fields["router.zones.lan"].optional(),
+          })
+          .optional(),
+        lan: fields["router.lan"].optional(),
+      })
+      .optional(),
+    home: z
+      .strictObject({
+        kind: fields["home.kind"],
+        ssh: fields["home.ssh"],
+        uplink: fields["home.uplink"].optional(),
+        endpoint: fields["home.endpoint"].optional(),
+        persist: fields["home.persist"].optional(),
+      })
+      .optional()
+      .meta({ description: "Instead of `router`: a Linux machine at home ends the tunnel." }),
     server: fields.server.optional(),
     forward: z
       .array(
@@ -42,13 +54,25 @@ export const siteSchema = z
       })
       .optional(),
   })
+  .refine((site) => site.router !== undefined || site.home !== undefined, {
+    path: ["router"],
+    message: "missing",
+    params: {
+      hint: "Add `router:` and under it, indented, `ssh: root@192.168.1.1`; or `home:`, where a Linux machine ends the tunnel.",
+    },
+    when: isMap,
+  })
   .refine((site) => site.server !== undefined || site.forward !== undefined, {
     path: ["server"],
     message: "missing",
     params: { hint: "Add `server: 192.168.1.210`." },
-    // Along with whatever else is wrong.
-    when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
+    when: isMap,
   });
+
+/** So that it is said along with whatever else is wrong. */
+function isMap({ value }: { readonly value: unknown }): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 export type SiteFile = z.infer<typeof siteSchema>;
 
@@ -64,8 +88,11 @@ export function jsonSchema(): Record<string, unknown> {
   });
   return {
     $schema,
-    title: "A ds4 site: a VPS, an OpenWrt router and a home server",
+    title: "A ds4 site: a VPS, an OpenWrt router or a Linux machine at home, and a home server",
     ...schema,
-    oneOf: [{ required: ["server"] }, { required: ["forward"] }],
+    oneOf: ["router", "home"].flatMap((end) => [
+      { required: [end, "server"] },
+      { required: [end, "forward"] },
+    ]),
   };
 }

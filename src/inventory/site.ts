@@ -1,13 +1,15 @@
 import { type HostName, hostNames } from "../core/step.js";
 import type { Forward } from "./forwards.js";
 
-/** One home: a VPS, a router and one or more servers, as the inventory file says. Addresses are canonical text. */
+/** One home: a VPS, a router or a Linux machine, and one or more servers, as the inventory file says. Addresses are canonical text. */
 export type Site = {
   /** The file's name without `.yaml`. */
   readonly name: string;
   readonly file: string;
   readonly vps: VpsEntry;
-  readonly router: RouterEntry;
+  /** What ends the tunnel at home: one of the two. */
+  readonly router?: RouterEntry;
+  readonly home?: HomeEntry;
   /** What goes to which server, at least one; each server once. */
   readonly forwards: readonly Forward[];
   readonly tunnel: TunnelEntry;
@@ -23,6 +25,9 @@ export function serversOf({ forwards }: Pick<Site, "forwards">): readonly string
   return forwards.map(({ server }) => server);
 }
 
+/** What brings it all back at boot on a Linux host: a unit, or a stanza in interfaces.d. */
+export type PersistBy = "systemd" | "ifupdown";
+
 /** Absent keys are found on the host. */
 export type VpsEntry = {
   /** What one types after `ssh`. */
@@ -32,7 +37,7 @@ export type VpsEntry = {
   readonly publicIPv4?: string;
   /** The tunnel's IPv6 address, or `primary`: the uplink's own one. */
   readonly endpoint?: string;
-  readonly persist?: "systemd" | "ifupdown";
+  readonly persist?: PersistBy;
 };
 
 /** Absent keys are found on the host. */
@@ -46,9 +51,20 @@ export type RouterEntry = {
   readonly lan?: string;
 };
 
+/** Absent keys are found on the host. */
+export type HomeEntry = {
+  readonly kind: "linux";
+  readonly ssh: string;
+  /** The network device with the provider's IPv6. */
+  readonly uplink?: string;
+  /** The tunnel's IPv6 address, or `primary`: the uplink's own one. */
+  readonly endpoint?: string;
+  readonly persist?: PersistBy;
+};
+
 export type TunnelEntry = {
   readonly name: string;
   readonly mtu?: number;
-  /** The routing table on the router. */
+  /** The routing table at home. */
   readonly table: number;
 };

@@ -19,6 +19,13 @@ once "IPv6 gateway" "$a" &
 wait`,
 };
 
+/** The gateways of a Linux machine at home, and its own routes, which it keeps. */
+export const homeConnections: Probe = {
+  name: "connections",
+  script: `echo "main routes = $(ip -4 route show table main | sort | tr '\\n' ';')"
+${vpsConnections.script}`,
+};
+
 /**
  * The router's own way by its provider's IPv4, and the routes of a LAN host that is no server, neither before the
  * change nor after it. `facts` are from before.

@@ -2,6 +2,7 @@ import type { Design } from "../hosts/design.js";
 import { type Flow, overlap, showFlow } from "../inventory/forwards.js";
 import { icmp, tcp } from "../inventory/protocols.js";
 import type { Site } from "../inventory/site.js";
+import type { HomeWords } from "./at-home.js";
 import { type Attempt, attempts, mustAnswer, mustArrive } from "./attempts.js";
 import type { Connections } from "./connections.js";
 import { adviceFor } from "./provider.js";
@@ -24,6 +25,8 @@ export type PathSeen = {
   readonly witness: WitnessSeen;
   /** The VPS's vendor, as its firmware names it. */
   readonly vendor: string;
+  /** What to say of whatever ends the tunnel at home. */
+  readonly words: HomeWords;
 };
 
 /** Whether packets take the new way, both ways, in what form, and with whose addresses. */
@@ -43,7 +46,7 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
   const tried = all.find(mustAnswer) ?? all.find(mustArrive);
   const pings = all.some(({ ping }) => ping);
   return [
-    judgeTunnel(site, design, seen, tried),
+    judgeTunnel(site, seen, tried),
     {
       name: "full size",
       // A server that answers no ping at all says nothing about sizes.
@@ -67,7 +70,7 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
 }
 
 /** Whether the tunnel carries packets, in what form and, where something has to answer, both ways. */
-function judgeTunnel(site: Site, design: Design, seen: PathSeen, tried: Attempt | undefined): Proof {
+function judgeTunnel(site: Site, seen: PathSeen, tried: Attempt | undefined): Proof {
   const name = "tunnel";
   if (tried === undefined) {
     return { name, proved: undefined, seen: "nothing that is forwarded can be tried by ping, TCP or UDP" };
@@ -78,8 +81,8 @@ function judgeTunnel(site: Site, design: Design, seen: PathSeen, tried: Attempt 
   return {
     name,
     proved: passed && witness.options_in === 0,
-    seen: `outer protocol 4: ${witness.outer_in} packets reached the router and ${visitor.outer} the VPS${witness.options_in > 0 ? `, and ${witness.options_in} with a destination option` : ""}`,
-    ...(passed ? {} : findBreak(site, design, seen, tried)),
+    seen: `outer protocol 4: ${witness.outer_in} packets reached the ${seen.words.name} and ${visitor.outer} the VPS${witness.options_in > 0 ? `, and ${witness.options_in} with a destination option` : ""}`,
+    ...(passed ? {} : findBreak(site, seen, tried)),
   };
 }
 
@@ -111,8 +114,8 @@ function judgeServer(site: Site, design: Design, seen: PathSeen, attempt: Attemp
   const way = `${visitorIPv4} -> ${design.publicIPv4}`;
   const answers = answersOf(seen, attempt);
   const answered = answers.length > 0;
-  const trouble = findBreak(site, design, seen, attempt);
-  const hops = `; packets at each hop: VPS to the tunnel ${passed.to}, router's uplink ${witness.outer_in}, out of the tunnel ${passed.inner_in}, to the server ${passed.to_server}, its answers ${passed.answer}, back into the tunnel ${witness.outer_out}, VPS's uplink ${visitor.outer}, to the visitor ${passed.from}`;
+  const trouble = findBreak(site, seen, attempt);
+  const hops = `; packets at each hop: VPS to the tunnel ${passed.to}, ${seen.words.name}'s uplink ${witness.outer_in}, out of the tunnel ${passed.inner_in}, to the server ${passed.to_server}, its answers ${passed.answer}, back into the tunnel ${witness.outer_out}, VPS's uplink ${visitor.outer}, to the visitor ${passed.from}`;
   return [
     {
       name: name("arrival"),
@@ -171,13 +174,8 @@ function passedOf({ visitor, witness }: PathSeen, server: string) {
 }
 
 /** The first hop without packets, and what that means. */
-function findBreak(
-  site: Site,
-  design: Design,
-  seen: PathSeen,
-  { server, ping, ports }: Attempt,
-): { readonly hint: string } {
-  const { visitor, witness, vendor } = seen;
+function findBreak(site: Site, seen: PathSeen, { server, ping, ports }: Attempt): { readonly hint: string } {
+  const { visitor, witness, vendor, words } = seen;
   const passed = passedOf(seen, server);
   const underlay = visitor.underlay
     ? "a ping over IPv6 between the same two addresses is answered"
@@ -192,27 +190,21 @@ function findBreak(
     ],
     [
       witness.outer_in,
-      `it left the VPS and protocol 4 didn't reach the router, while ${underlay}: most likely a firewall on the home side drops it (a provider's modem in front of the router), or the VPS's provider does on the way out; ${adviceFor(vendor)}`,
+      `it left the VPS and protocol 4 didn't reach the ${words.name}, while ${underlay}: most likely ${words.dropped}, or the VPS's provider does on the way out; ${adviceFor(vendor)}`,
     ],
-    [
-      passed.inner_in,
-      `it reached the router and was not taken out of the tunnel: 'ip -6 tunnel show' and 'nft list chain inet fw4 input_${design.wanZone}' on the router show why`,
-    ],
-    [
-      passed.to_server,
-      "it was lost in the router's firewall: another rule there, or another table ('nft list ruleset'), drops what comes out of the tunnel",
-    ],
+    [passed.inner_in, `it reached the ${words.name} and was not taken out of the tunnel: ${words.notTaken}`],
+    [passed.to_server, words.lost],
     [
       passed.answer,
-      `${server} itself did not answer ${asked}: is it on, is that its address, and is the router its gateway? Its own firewall may drop them all`,
+      `${server} itself did not answer ${asked}: is it on, is that its address, and ${words.gateway}? Its own firewall may drop them all`,
     ],
     [
       witness.outer_out,
-      `the answer did not go back into the tunnel: another rule of the router routes what ${server} sends ('ip rule', 'ip route show table ${site.tunnel.table}')`,
+      `the answer did not go back into the tunnel: another rule of the ${words.name} routes what ${server} sends ('ip rule', 'ip route show table ${site.tunnel.table}')`,
     ],
     [
       visitor.outer,
-      `the answer left the router, and protocol 4 didn't reach the VPS: the VPS's provider drops it on the way in; ${adviceFor(vendor)}`,
+      `the answer left the ${words.name}, and protocol 4 didn't reach the VPS: the VPS's provider drops it on the way in; ${adviceFor(vendor)}`,
     ],
     [passed.from, "the answer was lost on the VPS, behind the tunnel: some other firewall there drops it"],
   ];

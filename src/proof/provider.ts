@@ -9,15 +9,15 @@ const known: readonly (readonly [vendor: RegExp, advice: string])[] = [
   ],
   [
     /amazon|ec2/i,
-    "on AWS, add an inbound rule to the instance's security group: type 'Custom protocol', protocol 4, source the router's IPv6 address; and ICMPv6 type 2",
+    "on AWS, add an inbound rule to the instance's security group: type 'Custom protocol', protocol 4, source the home's IPv6 address; and ICMPv6 type 2",
   ],
   [
     /google/i,
-    "on Google Cloud, add a VPC firewall rule: ingress, protocol 'ipip' (4), source the router's IPv6 address",
+    "on Google Cloud, add a VPC firewall rule: ingress, protocol 'ipip' (4), source the home's IPv6 address",
   ],
   [
     /oracle/i,
-    "on Oracle Cloud, add an ingress rule to the security list: IP protocol 4, source the router's IPv6 address",
+    "on Oracle Cloud, add an ingress rule to the security list: IP protocol 4, source the home's IPv6 address",
   ],
   [/microsoft/i, "on Azure, no network security group lets protocol 4 in over IPv6: ds4 can't work there"],
 ];
@@ -26,6 +26,6 @@ const known: readonly (readonly [vendor: RegExp, advice: string])[] = [
 export function adviceFor(vendor: string): string {
   return (
     known.find(([pattern]) => pattern.test(vendor))?.[1] ??
-    "look in the provider's panel for a firewall or security group of the VPS, and let IPv6 protocol 4 (IPv4 in IPv6) in from the router's address, or take the VPS out of it"
+    "look in the provider's panel for a firewall or security group of the VPS, and let IPv6 protocol 4 (IPv4 in IPv6) in from the home's address, or take the VPS out of it"
   );
 }

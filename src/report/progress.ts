@@ -32,7 +32,7 @@ export interface Progress {
 const words: Readonly<Record<Phase, readonly [running: string, done: string]>> = {
   connect: ["connecting", "connected"],
   read: ["reading", "read"],
-  measure: ["measuring the path to the router", "path to the router measured"],
+  measure: ["measuring the path home", "path home measured"],
   arm: ["arming the dead-man switches", "dead-man switches armed"],
   change: ["changing", "changed"],
   prove: ["proving it over new connections", "proved over new connections"],
@@ -42,7 +42,8 @@ const words: Readonly<Record<Phase, readonly [running: string, done: string]>> =
   bench: ["measuring", "measured"],
 };
 
-const title = (where: Place) => (where === "both" ? "vps, router" : where);
+const titleOf = (hosts: readonly HostName[]) => (where: Place) =>
+  where === "both" ? hosts.join(", ") : where;
 
 /** Nothing at all, for --json. */
 export const silent: Progress = {
@@ -54,7 +55,8 @@ export const silent: Progress = {
 };
 
 /** One plain line for each thing, for logs and pipes. */
-export function plainProgress(stream: NodeJS.WritableStream): Progress {
+export function plainProgress(stream: NodeJS.WritableStream, hosts: readonly HostName[]): Progress {
+  const title = titleOf(hosts);
   return {
     task: async (where, phase, work) => {
       stream.write(`${title(where)}: ${words[phase][0]}\n`);
@@ -63,7 +65,7 @@ export function plainProgress(stream: NodeJS.WritableStream): Progress {
     item: (host, step, id) => stream.write(`${host}: ${step} ${id}\n`),
     countdown: (deadline) =>
       stream.write(
-        `vps, router: without a confirmation, both go back by themselves in ${secondsTo(deadline)} s\n`,
+        `${title("both")}: without a confirmation, both go back by themselves in ${secondsTo(deadline)} s\n`,
       ),
     note: (text) => stream.write(`${text}\n`),
     pause: (work) => work(),
@@ -75,7 +77,11 @@ type Running = { readonly where: Place; readonly phase: Phase; readonly items: M
 const secondsTo = (deadline: number) => Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
 
 /** Lines that are drawn over while things go on, and stay as ✔ or ✖ when they end. */
-export async function liveProgress(stream: NodeJS.WriteStream): Promise<Progress> {
+export async function liveProgress(
+  stream: NodeJS.WriteStream,
+  hosts: readonly HostName[],
+): Promise<Progress> {
+  const title = titleOf(hosts);
   const { createLogUpdate } = await import("log-update");
   const log = createLogUpdate(stream);
   const running: Running[] = [];

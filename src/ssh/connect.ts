@@ -13,7 +13,7 @@ import { parseTarget, type SshTarget } from "./target.js";
 import { openForward, openProxyCommand, openSocket } from "./transport.js";
 
 export type ConnectOptions = {
-  /** Which host it is, in messages: `vps` or `router`. */
+  /** Which host it is, in messages: `vps`, `router` or `home`. */
   readonly label: string;
   /** Read this ssh_config alone, as `ssh -F` does. */
   readonly sshConfigFile?: string;

@@ -1,17 +1,19 @@
 import { strict, undoLines } from "../converge/plan-site.js";
-import type { Shells } from "../converge/read.js";
+import type { AnyReading, Shells } from "../converge/read.js";
 import { armLines } from "../core/dead-man-switch.js";
 import { releaseLine } from "../core/lock.js";
 import { group, type Probe } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, hostEntries, onHosts, type PerHost } from "../core/step.js";
+import { atHome, stopCounting } from "../proof/at-home.js";
 import {
   type Connections,
+  homeConnections,
   readConnections,
   routerConnections,
   vpsConnections,
 } from "../proof/connections.js";
-import { removeWitness, witnessLines } from "../proof/witness.js";
+
 import { describe, Setback } from "./failure.js";
 import type { Undertaking } from "./undertaking.js";
 
@@ -22,12 +24,13 @@ export type Before = PerHost<Connections>;
 export function connectionProbes({
   site,
   design,
-  before: { vps, router },
+  before: { vps, router, home },
 }: Pick<Undertaking, "site" | "design" | "before">): PerHost<Probe> {
   const publicIPv4 = design?.publicIPv4 ?? vps.facts.uplink?.address ?? "";
   return {
     vps: vpsConnections,
     ...(router && { router: routerConnections(site, router.facts, { publicIPv4 }) }),
+    ...(home && { home: homeConnections }),
   };
 }
 
@@ -35,14 +38,15 @@ export function connectionProbes({
 export async function arm(undertaking: Undertaking, shells: Shells): Promise<Before> {
   const { site, design, before, target, arming, confirmWithin } = undertaking;
   const probes = connectionProbes(undertaking);
+  const counting = design && atHome(site, design);
   const one = async (shell: Shell, host: HostName) => {
-    const own = host === "router" ? [removeWitness] : [];
     // Whoever has it run, this run of ds4 is over then, and its lock stands in nobody's way.
-    const undo = [...own, ...undoLines(host, before[host]?.actual ?? new Map(), target), releaseLine(arming)];
+    const actual = (before as AnyReading)[host]?.actual ?? new Map();
+    const undo = [...stopCounting[host], ...undoLines(host, actual, target), releaseLine(arming)];
     const script = group([
       ...strict,
       ...armLines(host, arming, confirmWithin, undo),
-      ...(host === "router" && design !== undefined ? witnessLines(site, design) : []),
+      ...(counting?.host === host ? counting.arm : []),
       "(",
       probes[host]?.script ?? ":",
       ")",

@@ -1,18 +1,21 @@
 import { countChanges, namesOf, planSite } from "../converge/plan-site.js";
 import { read, readHosts, type Shells } from "../converge/read.js";
 import type { Section } from "../core/script.js";
+import type { Shell } from "../core/shell.js";
+import { hostEntries } from "../core/step.js";
+import { homeHost } from "../hosts/home/facts.js";
+import { atHome } from "../proof/at-home.js";
 import { attempts } from "../proof/attempts.js";
 import { readConnections } from "../proof/connections.js";
 import { judgeConnections, judgePath, type Proof } from "../proof/judge.js";
 import { readVisitor, visitorProbe } from "../proof/visitor.js";
-import { readWitness, witnessProbe } from "../proof/witness.js";
 import { type Before, connectionProbes } from "./arm.js";
 import { Setback } from "./failure.js";
 import type { Undertaking } from "./undertaking.js";
 
 /**
  * Shows what the change has come to, over connections that were opened after it: both hosts read again, packets on
- * the new way, and everything that worked before. Two scripts on the router, one on the VPS.
+ * the new way, and everything that worked before. Two scripts at home, one on the VPS.
  * @throws HostError, ConnectError where something can't be seen at all.
  */
 export async function prove(
@@ -26,15 +29,19 @@ export async function prove(
     vps: [...(design === undefined ? [] : [visitorProbe(site, design)]), probes.vps],
   });
   // Now that the visitor has been there.
-  const router =
-    shells.router && probes.router
-      ? await read(shells.router, [...(design === undefined ? [] : [witnessProbe]), probes.router])
+  const counting = design && atHome(site, design);
+  const [home, shell] = hostEntries<Shell>(shells).find(([host]) => host !== "vps") ?? [];
+  const connections = home && probes[home];
+  const sections =
+    shell && connections
+      ? await read(shell, [...(counting === undefined ? [] : [counting.probe]), connections])
       : new Map<string, Section>();
   const left = planSite(reading, target);
-  const seen = design && {
+  const seen = counting && {
     visitor: readVisitor(reading.vps.sections.get("visitor"), site, design),
-    witness: readWitness(router.get(witnessProbe.name), site),
+    witness: counting.read(sections.get(counting.probe.name)),
     vendor: reading.vps.facts.vendor,
+    words: counting.words,
   };
   const path = design && seen ? judgePath(site, design, seen) : [];
   // The router's own ping of the public IPv4 says nothing where it goes home and isn't answered there, or went home
@@ -56,12 +63,16 @@ export async function prove(
       before?.vps ?? new Map(),
       readConnections(reading.vps.sections.get("connections")),
     ),
-    judgeConnections(
-      "router",
-      before?.router ?? new Map(),
-      readConnections(router.get("connections")),
-      (name) => silent && name.includes("provider's IPv4"),
-    ),
+    ...(home === undefined
+      ? []
+      : [
+          judgeConnections(
+            home === "home" ? homeHost.name : home,
+            before?.[home] ?? new Map(),
+            readConnections(sections.get("connections")),
+            (name) => silent && name.includes("provider's IPv4"),
+          ),
+        ]),
   ];
 }
 

@@ -5,8 +5,8 @@ import { ConnectError } from "../core/errors.js";
 import { releaseLine } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, hostEntries, onHosts } from "../core/step.js";
+import { stopCounting } from "../proof/at-home.js";
 import type { Proof } from "../proof/judge.js";
-import { removeWitness } from "../proof/witness.js";
 import { arm } from "./arm.js";
 import { Setback } from "./failure.js";
 import { goBack } from "./go-back.js";
@@ -103,7 +103,7 @@ export async function confirm(
 
   async function confirmed({ site, target }: Undertaking, host: HostName, shell: Shell): Promise<boolean> {
     const { code } = await shell.run(
-      confirmScript(host, arming.run, [...(host === "router" ? [removeWitness] : []), releaseLine(arming)]),
+      confirmScript(host, arming.run, [...stopCounting[host], releaseLine(arming)]),
       {
         timeoutMs: 30_000,
       },

@@ -2,7 +2,7 @@
 # How to get into the machines from this one. Sourced by scripts/lab.
 
 write_ssh_config() {
-	local ssh_world ssh_vps ssh_router
+	local ssh_world ssh_vps ssh_router ssh_home
 	# shellcheck source=/dev/null
 	. "$state/ports"
 	install -m 0600 "$cache/key" "$state/key"
@@ -16,7 +16,7 @@ write_ssh_config() {
 		ssh_host vps 127.0.0.1 "$ssh_vps" root
 		ssh_host vps-admin 127.0.0.1 "$ssh_vps" admin
 		ssh_host vps6 2001:db8:1::10 22 root world
-		ssh_host router 127.0.0.1 "$ssh_router" root
+		if [ "${machines[2]}" = home ]; then ssh_host home 127.0.0.1 "$ssh_home" root; else ssh_host router 127.0.0.1 "$ssh_router" root; fi
 	} >"$state/ssh_config"
 }
 
@@ -36,7 +36,7 @@ await_ssh() {
 
 # Asks each machine for its host keys; it is our own machine on our own wire.
 learn_host_keys() {
-	local ssh_world ssh_vps ssh_router name port lines
+	local ssh_world ssh_vps ssh_router ssh_home name port lines
 	# shellcheck source=/dev/null
 	. "$state/ports"
 	for name in "$@"; do
@@ -60,12 +60,12 @@ learned_host_keys() {
 
 # The host keys under the addresses that ssh_config leads to.
 write_known_hosts() {
-	local ssh_world ssh_vps ssh_router name port
+	local ssh_world ssh_vps ssh_router ssh_home name port
 	# shellcheck source=/dev/null
 	. "$state/ports"
 	{
 		sed -n "s/^vps /2001:db8:1::10 /p" "$state/host_keys"
-		for name in world vps router; do
+		for name in "${machines[@]}"; do
 			port=ssh_$name
 			sed -n "s/^$name /[127.0.0.1]:${!port} /p" "$state/host_keys"
 		done
@@ -79,14 +79,16 @@ run_in() {
 	local name=$1 enter command options=(-o ControlMaster=auto -o "ControlPath=$state/%n.control" -o ControlPersist=300
 		-o ConnectTimeout=60 -o ServerAliveInterval=15 -o ServerAliveCountMax=4)
 	shift
+	# Where the home server is a machine, it is that.
+	[ "$name/${machines[2]}" != server/home ] || name=home
 	case $name in
-	vps | vps6 | vps-admin | router)
+	vps | vps6 | vps-admin | router | home)
 		lab_ssh "${options[@]}" "$name" "$@"
 		return
 		;;
 	world) enter='nsenter -t 1 -n' ;;
 	laptop) enter="env" ;;
-	client | provider | aftr | internet | server | lan2 | wires) enter="ip netns exec $name" ;;
+	client | provider | aftr | internet | gateway | server | lan2 | wires) enter="ip netns exec $name" ;;
 	*) die "no machine or namespace is called $name" ;;
 	esac
 	if [ $# -gt 0 ]; then

@@ -1,18 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Damage, damages } from "./damages.js";
-import { ds4Json, eventually, must, startApplied } from "./machines.js";
+import { type Damage, damages, named } from "./damages.js";
+import { ds4Json, eventually, must, site, startApplied } from "./machines.js";
 import { expectPath } from "./visitor.js";
-
-type Changes = Awaited<ReturnType<typeof ds4Json>>["changes"];
-
-/** `host step id: fields`, or `missing`. */
-function named(changes: Changes): string[] {
-  return changes.flatMap(({ host, step, id, action, fields }) =>
-    action === "make"
-      ? [`${host} ${step} ${id}: missing`]
-      : fields.map((field) => `${host} ${step} ${id}: ${field}`),
-  );
-}
 
 describe("what somebody breaks by hand", () => {
   beforeAll(startApplied);
@@ -28,16 +17,16 @@ describe("what somebody breaks by hand", () => {
     for (const { machine, script } of together) await must(machine, script);
     const drift = together.flatMap((damage) => damage.drift).sort();
     const seen = await eventually(10, async () => {
-      const status = await ds4Json("status", "lab");
+      const status = await ds4Json("status", site);
       expect(named(status.changes).sort()).toEqual(drift);
       return status;
     });
     expect(seen).toMatchObject({ result: "drift", exitCode: 2 });
 
-    const mended = await ds4Json("apply", "lab", "--yes");
+    const mended = await ds4Json("apply", site, "--yes");
     expect(mended.errors).toEqual([]);
     expect(named(mended.changes).sort()).toEqual(drift);
-    expect(await ds4Json("status", "lab")).toMatchObject({ result: "in-sync", exitCode: 0 });
+    expect(await ds4Json("status", site)).toMatchObject({ result: "in-sync", exitCode: 0 });
   });
 
   test("after all of that, the path works", expectPath);

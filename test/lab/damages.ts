@@ -1,3 +1,4 @@
+import { atHome, type ds4Json } from "./machines.js";
 import { publicIPv4, server } from "./visitor.js";
 
 /** Something done by hand to a machine, and how `ds4 status` must name it: `host step id`, with the fields. */
@@ -5,10 +6,21 @@ export type Damage = {
   readonly name: string;
   /** Damages of one round don't touch each other, and are done, named and mended together. */
   readonly round: number;
-  readonly machine: "vps" | "router";
+  readonly machine: "vps" | "router" | "home";
   readonly script: string;
   readonly drift: readonly string[];
 };
+
+type Changes = Awaited<ReturnType<typeof ds4Json>>["changes"];
+
+/** `host step id: fields`, or `missing`. */
+export function named(changes: Changes): string[] {
+  return changes.flatMap(({ host, step, id, action, fields }) =>
+    action === "make"
+      ? [`${host} ${step} ${id}: missing`]
+      : fields.map((field) => `${host} ${step} ${id}: ${field}`),
+  );
+}
 
 const local = "2001:db8:1:0:203:0:113:144";
 const remote = "2001:db8:100:0:203:0:113:144";
@@ -291,4 +303,112 @@ const onRouter: readonly Damage[] = [
   },
 ];
 
-export const damages: readonly Damage[] = [...onVps, ...onRouter];
+const onHome: readonly Damage[] = [
+  {
+    name: "a rule gone",
+    round: 1,
+    machine: "home",
+    script: "iptables -D DS4-INPUT 1",
+    drift: ["home chains ipv4: filter DS4-INPUT"],
+  },
+  {
+    name: "a rule of somebody else before the jump",
+    round: 2,
+    machine: "home",
+    script: "iptables -t mangle -I PREROUTING 1 -i wrap1 -j ACCEPT",
+    drift: ["home chains ipv4: mangle PREROUTING jump"],
+  },
+  {
+    name: "all rules flushed",
+    round: 4,
+    machine: "home",
+    script:
+      "nft flush ruleset 2>/dev/null || { for t in filter mangle; do iptables -t $t -F; iptables -t $t -X; done; ip6tables -F; ip6tables -X; }",
+    drift: ["home chains ipv6: missing", "home chains ipv4: missing"],
+  },
+  {
+    name: "the tunnel deleted",
+    round: 4,
+    machine: "home",
+    script: "ip link del wrap1",
+    drift: ["home tunnel wrap1: missing", "home route 42/default: missing"],
+  },
+  {
+    name: "another MTU",
+    round: 1,
+    machine: "home",
+    script: "ip link set wrap1 mtu 1300",
+    drift: ["home tunnel wrap1: mtu"],
+  },
+  {
+    name: "rp_filter off",
+    round: 3,
+    machine: "home",
+    script: "echo 0 >/proc/sys/net/ipv4/conf/wrap1/rp_filter",
+    drift: ["home tunnel wrap1: rpFilter"],
+  },
+  {
+    name: "the endpoint's address gone",
+    round: 2,
+    machine: "home",
+    script: `ip -6 addr del ${remote}/128 dev eth0`,
+    drift: [`home address ${remote}/128: missing`],
+  },
+  {
+    name: "a routing rule gone",
+    round: 1,
+    machine: "home",
+    script: "ip rule del priority 4201",
+    drift: ["home rule 4201: missing"],
+  },
+  {
+    name: "a routing rule doubled by another",
+    round: 3,
+    machine: "home",
+    script: "ip rule add from 192.168.1.99 lookup 42 priority 4200",
+    drift: ["home rule 4200: rule"],
+  },
+  {
+    name: "the table's default route replaced",
+    round: 2,
+    machine: "home",
+    script: "ip route replace default dev eth0 table 42 proto 204",
+    drift: ["home route 42/default: device"],
+  },
+  {
+    name: "the table emptied",
+    round: 5,
+    machine: "home",
+    script: "ip route flush table 42",
+    drift: [
+      "home route 42/default: missing",
+      "home route 42/default/unreachable: missing",
+      ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map(
+        (range) => `home route 42/${range}/throw: missing`,
+      ),
+    ],
+  },
+  {
+    name: "the boot script edited",
+    round: 3,
+    machine: "home",
+    script: "echo 'echo hello' >>/etc/ds4/up",
+    drift: ["home file /etc/ds4/up: content"],
+  },
+  {
+    name: "the note of what is ds4's removed",
+    round: 2,
+    machine: "home",
+    script: "rm /etc/ds4/site",
+    drift: ["home file /etc/ds4/site: missing"],
+  },
+  {
+    name: "the unit disabled",
+    round: 1,
+    machine: "home",
+    script: "systemctl -q disable ds4.service",
+    drift: ["home unit ds4.service: enabled"],
+  },
+];
+
+export const damages: readonly Damage[] = [...onVps, ...(atHome === "home" ? onHome : onRouter)];

@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { conditions, faults } from "./faults.js";
 import { applied, ds4, ds4Json, ds4Running, eventually, lab, on, startApplied } from "./machines.js";
-import { routerSnapshot, vpsSnapshot } from "./snapshot.js";
+import { debianSnapshot, homeSnapshot } from "./snapshot.js";
 import { expectNoPath, expectPath } from "./visitor.js";
 
 /**
@@ -25,7 +25,7 @@ async function stateOfBoth(): Promise<string> {
     await eventually(20, expectPath);
     return "applied";
   }
-  const [vps, router] = [await vpsSnapshot(), await routerSnapshot()];
+  const [vps, router] = [await debianSnapshot("vps"), await homeSnapshot()];
   if (vps === clean[0] && router === clean[1]) return "before";
   const differs = (then: string, now: string) =>
     now.split("\n").filter((line) => !then.split("\n").includes(line));
@@ -118,7 +118,7 @@ const part: readonly (readonly ["apply" | "teardown", string, "vps" | "router", 
 describe("a change in the middle of which something goes wrong", () => {
   beforeAll(async () => {
     await lab("reset");
-    clean = [await vpsSnapshot(), await routerSnapshot()];
+    clean = [await debianSnapshot("vps"), await homeSnapshot()];
     await startApplied();
   });
   afterAll(() => {

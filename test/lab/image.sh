@@ -2,10 +2,12 @@
 # Disk images, built out of test/lab/machines and kept in the cache under a hash
 # of everything they are made of. Sourced by scripts/lab.
 
-# The parts of a machine: its folder, and for the VPS that of its variant.
+# The parts of a machine: its folder, what it shares with others, and for a Debian that of its variant.
 machine_parts() {
 	case $1 in
 	vps-*) echo "$lab_source/machines/vps" "$lab_source/machines/vps/${1#vps-}" ;;
+	home-*) echo "$lab_source/machines/vps" "$lab_source/machines/vps/${1#home-}" "$lab_source/machines/"{server,home} ;;
+	world) echo "$lab_source/machines/"{server,world} ;;
 	router) echo "$lab_source/machines/router" ;;
 	*) echo "$lab_source/machines/$1" ;;
 	esac

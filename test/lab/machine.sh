@@ -34,10 +34,10 @@ free_ports() {
 # Each wire is a pair of UDP ports, one for either machine.
 choose_ports() {
 	local name
-	[ -e "$state/ports" ] && return
-	for name in ssh_world ssh_vps ssh_router wire_vps wire_vps_far wire_wan wire_wan_far wire_lan wire_lan_far; do
+	grep -qs '^ssh_home=' "$state/ports" && return
+	for name in ssh_world ssh_vps ssh_router ssh_home wire_vps wire_vps_far wire_wan wire_wan_far wire_lan wire_lan_far; do
 		read -r port && echo "$name=$port"
-	done < <(free_ports 9) >"$state/ports"
+	done < <(free_ports 10) >"$state/ports"
 }
 
 # QEMU's arguments for a wire: its number, our port, the other end's port.
@@ -60,26 +60,33 @@ hardware() {
 	echo -M pc,usb=off -accel "$accel" -cpu max -smp 1 -nodefaults -no-user-config -display none
 	case $1 in
 	world) echo -m 448 ;;
-	vps) echo -m 384 ;;
+	vps | home) echo -m 384 ;;
 	router) echo -m 256 ;;
 	esac
 }
 
+kernel_arguments() {
+	local more=''
+	case $1/${machines[2]} in world/home) more=' lab.home=linux' ;; esac
+	echo "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 panic=5 mitigations=off norandmaps audit=0 rcupdate.rcu_expedited=1$more"
+}
+
 start_machine() {
-	local name=$1 ssh_world ssh_vps ssh_router wire_vps wire_vps_far wire_wan wire_wan_far wire_lan wire_lan_far
-	local arguments=() append
+	local name=$1 ssh_world ssh_vps ssh_router ssh_home wire_vps wire_vps_far wire_wan wire_wan_far wire_lan wire_lan_far
+	local arguments=() home
 	shift
 	# shellcheck source=/dev/null
 	. "$state/ports"
-	append="root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 panic=5 mitigations=off norandmaps audit=0 rcupdate.rcu_expedited=1"
+	home=ssh_${machines[2]}
 	read -rd '' -a arguments < <(hardware "$name")
 	case $name in
 	world)
-		read -rd "" -a arguments < <(echo "${arguments[@]}" "$(way_in "$ssh_world" "$ssh_vps" "$ssh_router")" \
+		read -rd "" -a arguments < <(echo "${arguments[@]}" "$(way_in "$ssh_world" "$ssh_vps" "${!home}")" \
 			"$(wire 1 "$wire_vps_far" "$wire_vps" 0)" \
 			"$(wire 2 "$wire_wan_far" "$wire_wan" 0)" "$(wire 3 "$wire_lan_far" "$wire_lan" 0)")
 		;;
 	vps) read -rd '' -a arguments < <(echo "${arguments[@]}" "$(wire 0 "$wire_vps" "$wire_vps_far" 1)") ;;
+	home) read -rd '' -a arguments < <(echo "${arguments[@]}" "$(wire 0 "$wire_lan" "$wire_lan_far" 2)") ;;
 	router)
 		read -rd '' -a arguments < <(echo "${arguments[@]}" "$(wire 0 "$wire_lan" "$wire_lan_far" 2)" \
 			"$(wire 1 "$wire_wan" "$wire_wan_far" 2)")
@@ -87,7 +94,7 @@ start_machine() {
 	esac
 	rm -f "$state/$name.monitor"
 	"$qemu" -name "ds4-$name" "${arguments[@]}" \
-		-kernel "$cache/vmlinuz" -initrd "$cache/initrd" -append "$append" \
+		-kernel "$cache/vmlinuz" -initrd "$cache/initrd" -append "$(kernel_arguments "$name")" \
 		-drive "if=none,id=disk,file=$state/$name.qcow2,format=qcow2,cache=unsafe" -device virtio-blk-pci,drive=disk \
 		-device virtio-rng-pci \
 		-chardev "file,id=console,path=$state/$name.console,append=on" -serial chardev:console \

@@ -10,11 +10,15 @@ export const root = fileURLToPath(new URL("../..", import.meta.url));
 const stateFolder =
   process.env.DS4_LAB_DIR ?? `${process.env.XDG_STATE_HOME ?? `${homedir()}/.local/state`}/ds4-lab`;
 
-/** The lab's ssh_config: hosts `vps`, `vps6`, `vps-admin`, `router`, `world`. */
+/** The lab's ssh_config: hosts `vps`, `vps6`, `vps-admin`, `router` or `home`, `world`. */
 export const sshConfig = `${stateFolder}/ssh_config`;
 
 /** Which network manager the lab's VPS has now. */
 export const vpsVariant = process.env.DS4_LAB_VPS === "networkd" ? "networkd" : "ifupdown";
+
+/** What ends the tunnel at home now, and the site that says so. */
+export const atHome = process.env.DS4_LAB_HOME === "linux" ? "home" : "router";
+export const site = atHome === "home" ? "lab-linux" : "lab";
 
 export type Ended = { readonly stdout: string; readonly stderr: string; readonly code: number };
 
@@ -103,7 +107,7 @@ export async function ds4Json(...args: readonly string[]) {
 
 /** Brings the lab's site up. @throws with what ds4 said where that fails. */
 export async function applied(): Promise<void> {
-  const { stdout, stderr, code } = await ds4("apply", "lab", "--yes");
+  const { stdout, stderr, code } = await ds4("apply", site, "--yes");
   if (code !== 0) throw new Error(`ds4 apply: exit ${code}\n${stdout}${stderr}`);
 }
 
@@ -139,6 +143,20 @@ export async function eventually<T>(seconds: number, attempt: () => Promise<T>):
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
+}
+
+/** Reboots machines as a user would, all at once, and waits until they are back. */
+export async function reboot(...machines: readonly string[]): Promise<void> {
+  const bootId = (machine: string) => must(machine, "cat /proc/sys/kernel/random/boot_id");
+  const boots = await Promise.all(machines.map(bootId));
+  await Promise.all(machines.map((name) => on(name, "sync; reboot")));
+  await Promise.all(
+    machines.map((name, at) =>
+      eventually(180, async () => {
+        if ((await bootId(name)) === boots[at]) throw new Error(`${name} is still to reboot`);
+      }),
+    ),
+  );
 }
 
 /** A command on a machine that runs until `stop`, which resolves to its output. */

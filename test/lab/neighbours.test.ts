@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ds4Json, eventually, lab, must, startFrom } from "./machines.js";
 import { install, neighbours, onRouter, own } from "./neighbours.js";
-import { routerSnapshot } from "./snapshot.js";
+import { homeSnapshot } from "./snapshot.js";
 import { expectNoPath, expectPath, expectWaysOut } from "./visitor.js";
 
 /** Visitors come in; what the server begins goes out, without a state of the tunnel's that lets it through. */
@@ -70,7 +70,7 @@ describe.runIf(asked)("others on the router", () => {
   beforeAll(async () => {
     await lab("reset");
     await must("router", onRouter);
-    before = await routerSnapshot();
+    before = await homeSnapshot();
   });
 
   test("ds4 apply says whose rules are asked before its own, and sets up the path", async () => {
@@ -93,7 +93,7 @@ describe.runIf(asked)("others on the router", () => {
 
   test("ds4 teardown leaves them as they were", async () => {
     expect(await ds4Json("teardown", "lab", "--yes")).toMatchObject({ result: "changed", errors: [] });
-    expect(await routerSnapshot()).toBe(before);
+    expect(await homeSnapshot()).toBe(before);
   });
 
   test("a rule that would take the server's packets away is refused", async () => {

@@ -7,7 +7,9 @@
 	state=${DS4_LAB_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/ds4-lab}
 	cache=${DS4_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ds4-lab}
 	suite=bookworm
+	# At home there is an OpenWrt router, or a Debian as the home server (up --home linux).
 	machines=(world vps router)
+	[ ! -e "$state/image.home" ] || machines=(world vps home)
 }
 
 case $(uname -m) in

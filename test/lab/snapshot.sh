@@ -37,6 +37,7 @@ booted_of() {
 		"$qemu" --version
 		cat "$lab_source/machine.sh" "$cache"/kernel-*
 		hardware "$1"
+		kernel_arguments "$1"
 		basename "$2"
 	} | sha256sum | cut -c1-16)"
 }

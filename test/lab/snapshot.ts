@@ -1,9 +1,9 @@
-import { must } from "./machines.js";
+import { atHome, must } from "./machines.js";
 
-/** Everything about the VPS that `teardown` has to give back, as text; counters and ids left out. */
-export function vpsSnapshot(): Promise<string> {
+/** Everything about a Debian that `teardown` has to give back, as text; counters and ids left out. */
+export function debianSnapshot(machine: string): Promise<string> {
   return must(
-    "vps",
+    machine,
     `exec 2>/dev/null
 echo '# links'; ip -o link | sed 's/^[0-9]*: //' | grep -v '^ip6tnl0'
 echo '# addresses'; ip -o addr | sed 's/^[0-9]*: //; s/valid_lft.*//'
@@ -20,8 +20,11 @@ true`,
   );
 }
 
+/** The same of what ends the tunnel at home. */
+export const homeSnapshot = () => (atHome === "home" ? debianSnapshot("home") : routerSnapshot());
+
 /** The same of the router: \`uci export\` instead of the files under /etc/config, which every commit rewrites. */
-export function routerSnapshot(): Promise<string> {
+function routerSnapshot(): Promise<string> {
   return must(
     "router",
     `exec 2>/dev/null

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { applied, ds4, ds4Json, lab, must } from "./machines.js";
-import { routerSnapshot, vpsSnapshot } from "./snapshot.js";
+import { applied, atHome, ds4, ds4Json, lab, must, site } from "./machines.js";
+import { debianSnapshot, homeSnapshot } from "./snapshot.js";
 import { expectNoPath, expectPath } from "./visitor.js";
 
 /** Things of other people on both hosts, of the kinds that ds4 has some of, too. */
@@ -32,36 +32,40 @@ commit firewall
 EOF
 /etc/init.d/network reload; /etc/init.d/firewall reload
 echo /etc/mine.conf >>/etc/sysupgrade.conf; sleep 3`,
+  home: `iptables -P FORWARD DROP
+iptables -t mangle -N OTHER; iptables -t mangle -A OTHER -s 192.0.2.9/32 -j DROP; iptables -t mangle -A PREROUTING -j OTHER
+ip6tables -A INPUT -p tcp --dport 4444 -j DROP
+ip route add 198.18.7.0/24 dev eth0; ip rule add from 198.18.7.1 lookup 77 priority 500; ip rule add from 198.18.7.1 lookup 77 priority 5000`,
 };
 
 describe.each([
   { name: "hosts with nothing of their own", prepare: [] },
-  { name: "hosts with things of their own", prepare: ["vps", "router"] as const },
+  { name: "hosts with things of their own", prepare: ["vps", atHome] as const },
 ])("ds4 teardown on $name", ({ prepare }) => {
   const before: string[] = [];
 
   beforeAll(async () => {
     await lab("reset");
     for (const machine of prepare) await must(machine, foreign[machine]);
-    before.push(await vpsSnapshot(), await routerSnapshot());
+    before.push(await debianSnapshot("vps"), await homeSnapshot());
     await applied();
     await expectPath();
   });
 
   test("it takes away all that apply made, with nothing on the laptop but the inventory", async () => {
-    const { stdout, stderr, code } = await ds4("teardown", "lab", "--yes");
+    const { stdout, stderr, code } = await ds4("teardown", site, "--yes");
     expect(stderr).not.toContain("error");
     expect(stdout).toContain("as they were before ds4");
     expect(code).toBe(0);
     await expectNoPath();
   });
   test("the VPS is as it was", async () => {
-    expect(await vpsSnapshot()).toBe(before[0]);
+    expect(await debianSnapshot("vps")).toBe(before[0]);
   });
-  test("the router is as it was", async () => {
-    expect(await routerSnapshot()).toBe(before[1]);
+  test("what ends the tunnel at home is as it was", async () => {
+    expect(await homeSnapshot()).toBe(before[1]);
   });
   test("a second teardown says that there is nothing to do", async () => {
-    expect(await ds4Json("teardown", "lab", "--yes")).toMatchObject({ result: "nothing-to-do", exitCode: 0 });
+    expect(await ds4Json("teardown", site, "--yes")).toMatchObject({ result: "nothing-to-do", exitCode: 0 });
   });
 });

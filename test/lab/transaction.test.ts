@@ -1,13 +1,13 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { applied, ds4, ds4Json, ds4Running, lab, must } from "./machines.js";
+import { applied, atHome, ds4, ds4Json, ds4Running, lab, must, site } from "./machines.js";
 import { expectNoPath, expectPath } from "./visitor.js";
 
-const apply = (...more: readonly string[]) => ["apply", "lab", "--yes", "--confirm-within", "600", ...more];
+const apply = (...more: readonly string[]) => ["apply", site, "--yes", "--confirm-within", "600", ...more];
 
 /** Leaves an apply behind that was made and not confirmed: its ds4 is dead. */
 async function unconfirmed(): Promise<void> {
   const { code } = await ds4Running(apply(), (line, child) => {
-    if (line === "vps, router: proving it over new connections") child.kill("SIGKILL");
+    if (line === `vps, ${atHome}: proving it over new connections`) child.kill("SIGKILL");
   });
   expect(code).toBe(128);
 }
@@ -25,7 +25,7 @@ describe("a change that is confirmed", () => {
       ["arrival", true],
       ["answer", true],
       ["VPS's own connections", true],
-      ["router's own connections", true],
+      [`${atHome === "home" ? "home machine" : "router"}'s own connections`, true],
     ]);
     expect(proofs.find(({ name }) => name === "arrival")?.seen).toBe(
       "visitor 198.18.0.1 -> 203.0.113.144 arrived at 192.168.1.210 from 198.18.0.1",
@@ -38,8 +38,8 @@ describe("a change that is confirmed", () => {
     ).toBe("");
     expect(
       await must(
-        "router",
-        "ls -d /etc/ds4-undo 2>/dev/null; nft list tables | grep witness; ls /etc/rc.d | grep undo; true",
+        atHome,
+        "ls -d /etc/ds4-undo 2>/dev/null; nft list tables 2>/dev/null | grep witness; ls /etc/rc.d /etc/systemd/system 2>/dev/null | grep undo; true",
       ),
     ).toBe("");
   });
@@ -52,11 +52,11 @@ describe("a change that was left unconfirmed", () => {
   });
 
   test("is known to everyone, can't be built upon, and is taken back by `ds4 rollback`", async () => {
-    const status = await ds4Json("status", "lab");
+    const status = await ds4Json("status", site);
     expect(status).toMatchObject({ result: "unconfirmed", exitCode: 2 });
     expect(status.unconfirmed?.map(({ host, command }) => [host, command])).toEqual([
       ["vps", "apply"],
-      ["router", "apply"],
+      [atHome, "apply"],
     ]);
     for (const { secondsLeft } of status.unconfirmed ?? []) {
       expect(secondsLeft).toBeGreaterThan(0);
@@ -68,18 +68,18 @@ describe("a change that was left unconfirmed", () => {
       /has the vps's lock|is not confirmed on the vps, which goes back by itself in \d+ s/,
     );
 
-    expect(await ds4Json("rollback", "lab")).toMatchObject({ result: "rolled-back", exitCode: 0 });
+    expect(await ds4Json("rollback", site)).toMatchObject({ result: "rolled-back", exitCode: 0 });
     await expectNoPath();
-    expect(await ds4Json("rollback", "lab")).toMatchObject({ result: "nothing-to-do", exitCode: 0 });
-    expect((await ds4Json("status", "lab")).unconfirmed).toBeUndefined();
+    expect(await ds4Json("rollback", site)).toMatchObject({ result: "nothing-to-do", exitCode: 0 });
+    expect((await ds4Json("status", site)).unconfirmed).toBeUndefined();
   });
 
   test("is proved and kept by `ds4 confirm`", async () => {
-    const { result, proofs, errors } = await ds4Json("confirm", "lab");
+    const { result, proofs, errors } = await ds4Json("confirm", site);
     expect({ result, errors }).toEqual({ result: "confirmed", errors: [] });
     expect(proofs).toContainEqual(expect.objectContaining({ name: "arrival", proved: true }));
     await expectPath();
-    expect(await ds4Json("status", "lab")).toMatchObject({ result: "in-sync", exitCode: 0 });
+    expect(await ds4Json("status", site)).toMatchObject({ result: "in-sync", exitCode: 0 });
   });
 });
 
@@ -89,7 +89,7 @@ describe("two who change the same hosts at once", () => {
   test("the second one is told who is at it, and nothing of the first one's is disturbed", async () => {
     let second: ReturnType<typeof ds4> | undefined;
     const first = await ds4Running(apply(), (line) => {
-      if (line === "vps, router: arming the dead-man switches") second = ds4(...apply());
+      if (line === `vps, ${atHome}: arming the dead-man switches`) second = ds4(...apply());
     });
     expect(first.code).toBe(0);
     const { code, stderr } = (await second) ?? { code: 0, stderr: "" };

@@ -3,9 +3,10 @@
 # by scripts/lab.
 
 lab_up() {
-	local variant='' name fresh=()
+	local variant='' home='' name fresh=()
 	while [ $# -gt 0 ]; do
 		case $1 in
+		--home) home=${2-} && shift $(($# > 1 ? 2 : 1)) ;;
 		--vps) variant=${2-} && shift $(($# > 1 ? 2 : 1)) ;;
 		*) die "up: unknown argument $1" ;;
 		esac
@@ -14,10 +15,16 @@ lab_up() {
 	[ -n "$variant" ] || variant=$(sed -n 's/^vps-\([a-z]*\)-.*/\1/p' "$state/image.vps" 2>/dev/null)
 	case ${variant:=ifupdown} in ifupdown | networkd) ;; *) die "up: --vps is ifupdown or networkd" ;; esac
 
-	build_all "vps-$variant"
-	local -A image
-	for name in world router; do image[$name]=$(image_of "$name") || exit 1; done
-	image[vps]=$(image_of "vps-$variant")
+	case ${home:=$([ "${machines[2]}" = home ] && echo linux || echo openwrt)} in openwrt | linux) ;; *) die "up: --home is openwrt or linux" ;; esac
+	if [ "$home" = linux ] && [ "${machines[2]}" != home ]; then
+		change_home home
+	elif [ "$home" = openwrt ] && [ "${machines[2]}" != router ]; then
+		change_home router
+	fi
+
+	local -A image built=([world]=world [vps]="vps-$variant" [router]=router [home]="home-$variant")
+	build_all world "vps-$variant" "${built[${machines[2]}]}"
+	for name in "${machines[@]}"; do image[$name]=$(image_of "${built[$name]}") || exit 1; done
 	if all_running; then
 		say "already up"
 		return
@@ -41,6 +48,13 @@ lab_up() {
 	say "up in $SECONDS s"
 }
 
+# Another machine at home, and nothing left of the one that was there.
+change_home() {
+	lab_down
+	rm -f "$state"/{image.,}"${machines[2]}"{,.qcow2,.console}
+	machines=(world vps "$1")
+}
+
 # Whether each machine runs, and from the image it should.
 all_running() {
 	local name
@@ -57,7 +71,7 @@ build_all() {
 		require_system
 		ensure_key
 		ensure_kernel
-		ensure_images world "$1" router || exit 1
+		ensure_images "$@" || exit 1
 		prune_cache
 	} 9>"$cache/lock"
 }
@@ -91,12 +105,11 @@ await_boot() {
 # The home has IPv4 when its DS-Lite works; this also fills all neighbour tables.
 await_home() {
 	local limit=$((SECONDS + 180))
-	# shellcheck disable=SC2016 # expanded in the world
-	until run_in world 'for from in server lan2; do ip netns exec $from ping -q -c 1 -W 2 198.51.100.220 || exit 1; done
-		ip netns exec client ping -q -c 1 -W 2 203.0.113.144' >/dev/null; do
-		[ "$SECONDS" -lt "$limit" ] || die "the home has no IPv4: the router's DS-Lite doesn't work"
+	until run_in server 'ping -q -c 1 -W 2 198.51.100.220' && run_in lan2 'ping -q -c 1 -W 2 198.51.100.220' &&
+		run_in client 'ping -q -c 1 -W 2 203.0.113.144'; do
+		[ "$SECONDS" -lt "$limit" ] || die "the home has no IPv4: its DS-Lite doesn't work"
 		sleep 0.5
-	done
+	done >/dev/null
 }
 
 lab_down() {

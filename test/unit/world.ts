@@ -1,8 +1,11 @@
-import { makeDesign } from "../../src/hosts/design.js";
+import { makeHomeDesign } from "../../src/hosts/home/design.js";
+import type { HomeFacts } from "../../src/hosts/home/facts.js";
+import type { HostAddress, HostLink } from "../../src/hosts/linux/facts.js";
+import { makeRouterDesign } from "../../src/hosts/router/design.js";
 import type { RouterFacts, RouterInterface } from "../../src/hosts/router/facts.js";
 import { parseUciExport } from "../../src/hosts/router/uci.js";
-import type { HostAddress, HostLink, VpsFacts } from "../../src/hosts/vps/facts.js";
-import type { World } from "../../src/hosts/world.js";
+import type { VpsFacts } from "../../src/hosts/vps/facts.js";
+import type { HomeWorld, RouterWorld } from "../../src/hosts/world.js";
 import { parseSite } from "../../src/inventory/load.js";
 import type { Site } from "../../src/inventory/site.js";
 
@@ -134,19 +137,19 @@ export const router: RouterFacts = {
 /** All of it together, with the design that comes out. */
 export function world(
   more: { site?: Partial<Site>; vps?: Partial<VpsFacts>; router?: Partial<RouterFacts> } = {},
-): World {
+): RouterWorld {
   const all = {
     site: { ...site, ...more.site },
     vps: { ...vps, ...more.vps },
     router: { ...router, ...more.router },
   };
-  return { ...all, design: makeDesign(all.site, all.vps, all.router) };
+  return { ...all, design: makeRouterDesign(all.site, all.vps, all.router) };
 }
 
 /** The site with other values in its sections. */
 export function siteWith(more: {
   vps?: Partial<Site["vps"]>;
-  router?: Partial<Site["router"]>;
+  router?: Partial<NonNullable<Site["router"]>>;
   tunnel?: Partial<Site["tunnel"]>;
   server?: string;
 }): Site {
@@ -154,7 +157,39 @@ export function siteWith(more: {
     ...site,
     ...(more.server === undefined ? {} : { forwards: allTo(more.server) }),
     vps: { ...site.vps, ...more.vps },
-    router: { ...site.router, ...more.router },
+    router: { ssh: "router", zones: {}, ...site.router, ...more.router },
     tunnel: { ...site.tunnel, ...more.tunnel },
   };
+}
+
+// The same home with a Linux machine instead of the router: the server itself.
+
+export const linuxSite: Site = parseSite(
+  "vps: { ssh: root@203.0.113.144 }\nhome: { kind: linux, ssh: root@192.168.1.210 }\nserver: 192.168.1.210\n",
+  "inventory/home.yaml",
+);
+
+export const home: HomeFacts = {
+  ...vps,
+  links: [
+    lo,
+    link("eth0", {
+      addresses: [address("192.168.1.210/24"), address("2001:db8:100::210/64"), address("fe80::2/64")],
+    }),
+  ],
+  uplink: { name: "eth0", address: "192.168.1.210" },
+  sshPort4: undefined,
+  rules: router.rules,
+  table: "",
+};
+
+export function homeWorld(
+  more: { site?: Partial<Site>; vps?: Partial<VpsFacts>; home?: Partial<HomeFacts> } = {},
+): HomeWorld {
+  const all = {
+    site: { ...linuxSite, ...more.site },
+    vps: { ...vps, ...more.vps },
+    home: { ...home, ...more.home },
+  };
+  return { ...all, design: makeHomeDesign(all.site, all.vps, all.home) };
 }

@@ -1,6 +1,6 @@
 import { goesHome, type Traffic } from "../../inventory/forwards.js";
 import { protocolNumber } from "../../inventory/protocols.js";
-import type { Neighbours, Service } from "./neighbours.js";
+import type { Neighbours, Service } from "../linux/neighbours.js";
 
 /** A DHCP client gets its answers all the same: they belong to a connection of its own. */
 export const isDhcpClient = ({ protocol, port }: Service) => protocol === "udp" && port === 68;

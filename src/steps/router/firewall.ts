@@ -4,7 +4,7 @@ import { type PortRange, showPorts } from "../../inventory/forwards.js";
 import { protocolName, protocolNumber } from "../../inventory/protocols.js";
 import { serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
-import { inboundRules } from "./inbound.js";
+import { inboundRules } from "../inbound.js";
 import { type RouterStep, suffixOf } from "./step.js";
 
 /**

@@ -1,11 +1,9 @@
 import type { Step } from "../../core/step.js";
 import type { Design } from "../../hosts/design.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
-import type { World } from "../../hosts/world.js";
+import type { RouterWorld } from "../../hosts/world.js";
 
-export type RouterStep = Step<World, RouterFacts>;
-
-export { rulePriorities } from "../../hosts/router/earlier-rules.js";
+export type RouterStep = Step<RouterWorld, RouterFacts>;
 
 /** What a server's things on the router have at the end of their names: the first one's have nothing. */
 export function suffixOf({ slots }: Pick<Design, "slots">, server: string): string {

@@ -1,7 +1,7 @@
 import { HostError } from "../../core/errors.js";
 import { quote } from "../../core/script.js";
 import type { State } from "../../core/state.js";
-import type { World } from "../../hosts/world.js";
+import type { RouterWorld } from "../../hosts/world.js";
 import type { RouterStep } from "./step.js";
 
 export const initScriptPath = "/etc/init.d/ds4";
@@ -12,7 +12,7 @@ export const initScriptPath = "/etc/init.d/ds4";
  * "up" when somebody deletes it; an interface over a device like this one notices and mends itself (seen on
  * 24.10.5).
  */
-export function initScript({ site, design }: World): string {
+export function initScript({ site, design }: RouterWorld): string {
   const lines = make(site.tunnel.name, wantedTunnel(design));
   return `#!/bin/sh /etc/rc.common
 # Written by ds4 for the site '${site.name}': the tunnel from the VPS ends here.
@@ -45,7 +45,7 @@ function make(id: string, state: State): readonly string[] {
   ];
 }
 
-function wantedTunnel(design: World["design"]): State {
+function wantedTunnel(design: RouterWorld["design"]): State {
   return {
     local: design.remote,
     remote: design.local,

@@ -2,16 +2,17 @@ import { runFolder } from "../../core/dead-man-switch.js";
 import { quote } from "../../core/script.js";
 import type { Change, State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
-import type { World } from "../../hosts/world.js";
+import { rulePriorities } from "../../hosts/earlier-rules.js";
+import type { RouterWorld } from "../../hosts/world.js";
 import { showPorts } from "../../inventory/forwards.js";
 import { protocolWord } from "../../inventory/protocols.js";
 import { serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
-import { inboundRules } from "./inbound.js";
-import { type RouterStep, rulePriorities, suffixOf, unreachableMetric } from "./step.js";
+import { inboundRules } from "../inbound.js";
+import { type RouterStep, suffixOf, unreachableMetric } from "./step.js";
 
 /** The UCI sections, by `package.section`; `.type` is the section's type. */
-function sections({ site, design }: World): readonly (readonly [string, State])[] {
+function sections({ site, design }: RouterWorld): readonly (readonly [string, State])[] {
   const table = String(site.tunnel.table);
   const everything = "0.0.0.0/0";
   return [

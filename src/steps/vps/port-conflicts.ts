@@ -6,11 +6,11 @@ import { overlap, showFlow } from "../../inventory/forwards.js";
 import { protocolNumber, tcp } from "../../inventory/protocols.js";
 
 /** Ports that the inventory names and that the VPS itself answers on: who asked for them would lose one or the other. */
-export function portConflicts({ site, design, vps, router }: World): readonly Conflict[] {
+export function portConflicts({ site, design, vps, router, home }: World): readonly Conflict[] {
   const services = vps.neighbours.services
     .filter((service) => ["any", design.uplinkIPv4].includes(service.address) && !isDhcpClient(service))
     .map(({ protocol, port, program }) => ({ protocol: protocolNumber(protocol) ?? 0, port, program }));
-  const ssh = sshPorts(vps, router, design)
+  const ssh = sshPorts(vps, router?.way ?? home?.way ?? [], design)
     .filter((port) => !services.some((service) => service.protocol === tcp && service.port === port))
     .map((port) => ({ protocol: tcp, port, program: "the SSH server" }));
   return site.forwards.flatMap(({ flows, line }) =>

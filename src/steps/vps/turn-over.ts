@@ -21,7 +21,8 @@ export function turnOver(forwards: readonly Forward[], match: string): readonly 
   return [...chosen, ...rest];
 }
 
-function matchOf({ protocol, ports }: Flow): string {
+/** What of iptables' conditions a flow comes to. */
+export function matchOf({ protocol, ports }: Flow): string {
   const word = protocolWord(protocol);
   return `-p ${word}${ports === undefined ? "" : ` -m ${word} --dport ${showPorts(ports).replace("-", ":")}`}`;
 }

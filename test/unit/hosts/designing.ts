@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
 import type { Owned } from "../../../src/core/owned.js";
-import { makeDesign } from "../../../src/hosts/design.js";
+import { makeRouterDesign } from "../../../src/hosts/router/design.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
 import type { Site } from "../../../src/inventory/site.js";
@@ -10,7 +10,7 @@ import { address, link, lo, router, site, vps } from "../world.js";
 type More = { site?: Site; vps?: Partial<VpsFacts>; router?: Partial<RouterFacts> };
 /** The design of the usual home, but for what is said. */
 export const design = (more: More = {}) =>
-  makeDesign(more.site ?? site, { ...vps, ...more.vps }, { ...router, ...more.router });
+  makeRouterDesign(more.site ?? site, { ...vps, ...more.vps }, { ...router, ...more.router });
 
 /** What is wrong and what to type, in one text. */
 export function refusal(more: More): string {

@@ -1,12 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { earlierRules } from "../../../src/hosts/router/earlier-rules.js";
-import { router } from "../world.js";
+import { earlierRules } from "../../../src/hosts/earlier-rules.js";
 
 const server = "192.168.1.210";
 const texts = (rules: string) =>
-  earlierRules({ ...router, rules }, server).map(
-    ({ text, always }) => `${always ? "always" : "by mark"} ${text}`,
-  );
+  earlierRules(rules, server, "br-lan").map(({ text, always }) => `${always ? "always" : "by mark"} ${text}`);
 
 describe("routing rules of others that come before ds4's", () => {
   const tables = "default main\ndefault 1\ndefault 77\n";

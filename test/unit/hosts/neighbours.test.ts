@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
+import { parseNeighbours } from "../../../src/hosts/linux/neighbours.js";
 import { neighbourNotes } from "../../../src/hosts/vps/neighbour-notes.js";
-import { parseNeighbours } from "../../../src/hosts/vps/neighbours.js";
 import { site } from "../world.js";
 
 /** What is made of the parts of a VPS's answer; the others are as on a VPS with nothing of that kind. */
@@ -13,6 +13,7 @@ function neighbours(parts: { services?: string; nft?: string; firewalls?: string
       ["nft", section(parts.nft)],
       ["firewalls", section(parts.firewalls)],
     ]),
+    "VPS",
   );
 }
 

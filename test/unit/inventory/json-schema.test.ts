@@ -15,7 +15,7 @@ it("describes every key and gives an example", () => {
   for (const [path, field] of Object.entries(fields)) {
     const meta = field.meta();
     expect(meta?.description, path).toMatch(/\.$/);
-    expect(meta?.examples, path).toHaveLength(path === "vps.endpoint" ? 2 : 1);
+    expect(meta?.examples, path).toHaveLength(/^(vps|home)\.endpoint$/.test(path) ? 2 : 1);
   }
 });
 

@@ -50,7 +50,7 @@ describe("an inventory file", () => {
     const lab = await loadSite(new URL("lab.yaml", inventory).pathname);
     const several = await loadSite(new URL("example-forward.yaml", inventory).pathname);
     expect(serversOf(several)).toEqual(["192.168.1.210", "192.168.1.211"]);
-    expect([example.vps.ssh, lab.vps.ssh, lab.router.ssh, serversOf(lab)]).toEqual([
+    expect([example.vps.ssh, lab.vps.ssh, lab.router?.ssh, serversOf(lab)]).toEqual([
       "root@203.0.113.144",
       "vps",
       "router",

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { parseSite } from "../../../src/inventory/load.js";
+import { atHome } from "../../../src/proof/at-home.js";
 import { attempts } from "../../../src/proof/attempts.js";
 import { routerConnections } from "../../../src/proof/connections.js";
 import { judgePath, type PathSeen } from "../../../src/proof/judge.js";
+import { readWitness, witnessLines } from "../../../src/proof/router-witness.js";
 import { readVisitor, visitorProbe } from "../../../src/proof/visitor.js";
-import { readWitness, witnessLines } from "../../../src/proof/witness.js";
 import { router, world } from "../world.js";
 
 const [first, second] = ["192.168.1.210", "192.168.1.211"];
@@ -28,7 +29,7 @@ function seen({
   ping = true,
   tcp = [] as readonly number[],
   silent = [] as readonly string[],
-} = {}): PathSeen {
+} = {}): Omit<PathSeen, "words"> {
   const packets = (server: string) => (silent.includes(server) ? 0 : 3);
   const servers = <T>(of: (count: number) => T) =>
     new Map([first, second].map((server) => [server, of(packets(server))]));
@@ -51,11 +52,11 @@ function seen({
     vendor: "QEMU",
   };
 }
-const judge = (entries: Readonly<Record<string, string>>, what: PathSeen) => {
+const judge = (entries: Readonly<Record<string, string>>, what: ReturnType<typeof seen>) => {
   const { site, design } = home(entries);
-  return judgePath(site, design, what);
+  return judgePath(site, design, { ...what, words: atHome(site, design).words });
 };
-const proved = (entries: Readonly<Record<string, string>>, what: PathSeen) =>
+const proved = (entries: Readonly<Record<string, string>>, what: ReturnType<typeof seen>) =>
   Object.fromEntries(judge(entries, what).map(({ name, proved }) => [name, proved]));
 
 describe("what a visitor tries", () => {

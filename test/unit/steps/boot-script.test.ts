@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { group } from "../../../src/core/script.js";
 import type { State } from "../../../src/core/state.js";
-import { type BootStep, bootScript, bootScriptPath } from "../../../src/steps/vps/boot.js";
-import { sysctl } from "../../../src/steps/vps/sysctl.js";
+import { type BootPart, bootScript, bootScriptPath } from "../../../src/steps/linux/boot.js";
+import { sysctl } from "../../../src/steps/vps/steps.js";
 import { runScript, shells, title } from "../../shells.js";
 import { site, vps } from "../world.js";
 
@@ -16,8 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const step = (
   name: string,
   up: (id: string) => readonly string[] = (id) => [`echo made ${id}`],
-): BootStep => ({
-  ...sysctl,
+): BootPart => ({
   name,
   up: (id) => up(id),
 });

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { State } from "../../../src/core/state.js";
+import type { Service } from "../../../src/hosts/linux/neighbours.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import { parseUciExport } from "../../../src/hosts/router/uci.js";
-import type { Service } from "../../../src/hosts/vps/neighbours.js";
 import { parseSite } from "../../../src/inventory/load.js";
+import { forgetMoved } from "../../../src/steps/linux/forget.js";
 import { firewall } from "../../../src/steps/router/firewall.js";
 import { rules } from "../../../src/steps/router/rules.js";
 import { uci } from "../../../src/steps/router/uci.js";
 import { chains } from "../../../src/steps/vps/chains.js";
-import { forgetMoved } from "../../../src/steps/vps/forget.js";
 import { routes } from "../../../src/steps/vps/routes.js";
 import { runScript, shells, title } from "../../shells.js";
 import { recordedFile } from "../recorded.js";

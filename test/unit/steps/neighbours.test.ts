@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Barrier, Neighbours } from "../../../src/hosts/vps/neighbours.js";
+import type { Barrier, Neighbours } from "../../../src/hosts/linux/neighbours.js";
 import { chains } from "../../../src/steps/vps/chains.js";
-import { firewalld } from "../../../src/steps/vps/firewalld.js";
+import { firewalld } from "../../../src/steps/vps/steps.js";
 import { vps, world } from "../world.js";
 
 const beside = (more: Partial<Neighbours>) => world({ vps: { neighbours: { ...vps.neighbours, ...more } } });

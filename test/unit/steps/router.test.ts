@@ -29,7 +29,7 @@ const there = world({
   site: {
     forwards: allTo(server),
     vps: { ...home.vps, endpoint: remote },
-    router: { ...home.router, endpoint: local },
+    router: { ssh: "router", zones: {}, ...home.router, endpoint: local },
   },
 });
 const ok = (stdout: string) => ({ stdout, code: 0 });

@@ -2,14 +2,10 @@ import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
 import type { Owned } from "../../../src/core/owned.js";
 import type { Conflict } from "../../../src/core/step.js";
-import type { HostLink, VpsFacts } from "../../../src/hosts/vps/facts.js";
-import { address } from "../../../src/steps/vps/address.js";
-import { packages } from "../../../src/steps/vps/packages.js";
-import { persistence } from "../../../src/steps/vps/persistence.js";
+import type { HostLink } from "../../../src/hosts/linux/facts.js";
+import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
 import { routes } from "../../../src/steps/vps/routes.js";
-import { sysctl } from "../../../src/steps/vps/sysctl.js";
-import { tunnel } from "../../../src/steps/vps/tunnel.js";
-import { unit } from "../../../src/steps/vps/unit.js";
+import { address, packages, persistence, sysctl, tunnel, unit } from "../../../src/steps/vps/steps.js";
 import { eth0, address as hostAddress, link, lo, server, site, siteWith, vps, world } from "../world.js";
 
 const home = world();

@@ -52,7 +52,8 @@ async function change(setting: Setting = {}, command: "apply" | "teardown" = "ap
         if (!reconnect) throw lost("vps");
         return hosts;
       },
-      reopen: async (host) => {
+      reopen: async (name) => {
+        const host = name as "vps" | "router";
         if (!reconnect) throw lost(host);
         return hosts[host];
       },

@@ -1,0 +1,34 @@
+import type { Probe, Section } from "../../core/script.js";
+import type { Peer } from "../../core/shell.js";
+import { type LinuxFacts, type LinuxHost, linuxProbes, parseLinuxFacts } from "../linux/facts.js";
+
+export const homeHost: LinuxHost = {
+  host: "home",
+  name: "home machine",
+  machine: "the Linux machine at home",
+};
+
+/** What a Linux machine at home is and has, as far as ds4 decides by it. */
+export type HomeFacts = LinuxFacts & {
+  /** The text of `ip rule`, and of the routing table that the site asks for. */
+  readonly rules: string;
+  readonly table: string;
+  /** The way by which the laptop came in. */
+  readonly way?: readonly Peer[];
+};
+
+/** What is read beside the steps' own items; `table` is the number of the site's routing table. */
+export const homeProbes = (table: number): readonly Probe[] => [
+  ...linuxProbes,
+  // A table that nobody has used yet is an error for iproute2.
+  { name: "table", script: `ip route show table ${table} 2>/dev/null || :` },
+];
+
+/** Makes sense of what `homeProbes` and the step `rule` printed. @throws HostError where a part can't be read. */
+export function parseHomeFacts(sections: ReadonlyMap<string, Section>): HomeFacts {
+  return {
+    ...parseLinuxFacts(sections, homeHost),
+    rules: sections.get("rule")?.stdout ?? "",
+    table: sections.get("table")?.stdout ?? "",
+  };
+}

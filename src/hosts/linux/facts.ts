@@ -1,0 +1,252 @@
+import { z } from "zod";
+import { type Armed, parseSwitch, switchProbe } from "../../core/dead-man-switch.js";
+import { HostError } from "../../core/errors.js";
+import { readJson } from "../../core/json.js";
+import { type Owned, parseOwned } from "../../core/owned.js";
+import { type Probe, required, type Section } from "../../core/script.js";
+import { canonicalIPv4, canonicalIPv6 } from "../../inventory/addresses.js";
+import { type Neighbours, neighbourProbes, parseNeighbours } from "./neighbours.js";
+
+/** An address as `ip -j addr` shows it. */
+export type HostAddress = {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly global: boolean;
+  readonly deprecated: boolean;
+  /** One that the host makes for a while, for privacy (RFC 8981). */
+  readonly temporary?: boolean;
+};
+
+export type HostLink = {
+  readonly name: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly kind: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly addresses: readonly HostAddress[];
+};
+
+/** Which host it is: in the inventory, in messages, and in a hint. */
+export type LinuxHost = {
+  readonly host: "vps" | "home";
+  readonly name: string;
+  readonly machine: string;
+};
+
+/** What a Linux host is and has, as far as ds4 decides by it. */
+export type LinuxFacts = {
+  readonly os: string;
+  /** Who made the machine, as its firmware says: mostly the provider's name. */
+  readonly vendor: string;
+  readonly root: boolean;
+  readonly systemd: boolean;
+  /** E.g. `1.8.9 nf_tables`; empty where it isn't installed. */
+  readonly iptables: string;
+  readonly conntrack: boolean;
+  readonly tunnelModule: boolean;
+  readonly links: readonly HostLink[];
+  /** The interface and source address of the IPv4 default route. */
+  readonly uplink: { readonly name: string; readonly address: string } | undefined;
+  /** The interface of the IPv6 default route. */
+  readonly uplink6: string | undefined;
+  /** The .network file that systemd-networkd uses for an interface. */
+  readonly networkFiles: ReadonlyMap<string, string>;
+  /** Interfaces that ifupdown brought up, and whether it reads /etc/network/interfaces.d. */
+  readonly ifupdown: { readonly interfaces: readonly string[]; readonly readsFolder: boolean };
+  /** The local port of the SSH session by which this was read, if that came by IPv4. */
+  readonly sshPort4: number | undefined;
+  readonly owned: Owned | undefined;
+  /** The dead-man switch of a change that isn't confirmed yet. */
+  readonly armed: Armed | undefined;
+  /** Whether any of ds4's files is there. */
+  readonly marked: boolean;
+  /** Packages that ds4 installed. */
+  readonly ownPackages: readonly string[];
+  /** Kibibytes free for files under /etc. */
+  readonly freeKib: number;
+  readonly neighbours: Neighbours;
+};
+
+/** What is read of a Linux host beside the steps' own items. */
+export const linuxProbes: readonly Probe[] = [
+  {
+    name: "host",
+    script: `
+[ ! -r /etc/os-release ] || . /etc/os-release; echo "os=\${ID:-} \${VERSION_ID:-}"
+echo "uid=$(id -u)"
+echo "vendor=$(cat /sys/class/dmi/id/sys_vendor 2>/dev/null)"
+[ ! -d /run/systemd/system ] || echo systemd=yes
+echo "iptables=$(iptables -V 2>/dev/null | sed 's/^iptables v//; s/[()]//g')"
+command -v dpkg-query >/dev/null && echo packages=dpkg
+command -v conntrack >/dev/null && echo conntrack=yes
+{ [ -d /sys/module/ip6_tunnel ] || modprobe -n -q ip6_tunnel; } && echo module=yes
+echo "ssh=\${SSH_CONNECTION:-}"
+set -- $(df -Pk /etc | tail -n 1); echo "free=$4"
+[ ! -w /etc ] && echo readonly=yes
+for f in /etc/ds4/site /etc/ds4/up /etc/systemd/system/ds4.service; do [ ! -e "$f" ] || echo marked=yes; done
+[ ! -r /etc/ds4/up ] || sed -n "s/.* --dport \\([0-9]*\\) -j RETURN'*$/keep=\\1/p" /etc/ds4/up
+[ ! -r /etc/ds4/packages ] || sed 's/^/package=/' /etc/ds4/packages
+[ ! -r /run/network/ifstate ] || sed -n 's/=.*//; s/^/ifup=/p' /run/network/ifstate
+grep -qsE '^[[:space:]]*source(-directory)?[[:space:]]+(/etc/network/)?interfaces\\.d' /etc/network/interfaces && echo folder=yes
+true`,
+  },
+  { name: "owned", script: "[ ! -r /etc/ds4/site ] || cat /etc/ds4/site" },
+  switchProbe,
+  { name: "addresses", script: "ip -j addr" },
+  { name: "links", script: "ip -j -d link" },
+  { name: "routes", script: "ip -j route" },
+  { name: "routes6", script: "ip -j -6 route show default" },
+  {
+    name: "networkd",
+    script: `for f in /run/systemd/netif/links/*; do [ -r "$f" ] || continue
+n=$(sed -n 's/^NETWORK_FILE=//p' "$f"); [ -z "$n" ] || echo "\${f##*/} $n"; done`,
+  },
+  ...neighbourProbes,
+];
+
+const addressSchema = z.array(
+  z.object({
+    ifname: z.string(),
+    addr_info: z.array(
+      z.object({
+        family: z.string(),
+        local: z.string().optional(),
+        prefixlen: z.int().min(0).max(128).optional(),
+        scope: z.string().optional(),
+        deprecated: z.boolean().optional(),
+        temporary: z.boolean().optional(),
+      }),
+    ),
+  }),
+);
+/** The values that ds4 looks at are plain ones. */
+const scalar = z.union([z.string(), z.number(), z.boolean(), z.unknown().transform(() => undefined)]);
+const linkSchema = z.array(
+  z.object({
+    ifindex: z.number(),
+    ifname: z.string(),
+    mtu: z.number(),
+    flags: z.array(z.string()),
+    link: z.string().nullish(),
+    linkinfo: z
+      .object({ info_kind: z.string().optional(), info_data: z.record(z.string(), scalar).optional() })
+      .optional(),
+  }),
+);
+const routeSchema = z.array(
+  z.object({ dst: z.string(), dev: z.string().optional(), prefsrc: z.string().optional() }),
+);
+
+/** What a host's description says of something, line by line. */
+export function described(
+  sections: ReadonlyMap<string, Section>,
+  name: string,
+): (key: string) => readonly string[] {
+  const lines = required(sections.get("host"), `the ${name}'s description`).split("\n");
+  return (key) =>
+    lines.filter((line) => line.startsWith(`${key}=`)).map((line) => line.slice(key.length + 1));
+}
+
+/** Makes sense of what `linuxProbes` printed. @throws HostError where a part can't be read. */
+export function parseLinuxFacts(
+  sections: ReadonlyMap<string, Section>,
+  { host, name, machine }: LinuxHost,
+): LinuxFacts {
+  const all = described(sections, name);
+  const one = (key: string) => all(key)[0] ?? "";
+  if (one("os").startsWith("openwrt") || one("packages") === "") {
+    throw new HostError(
+      `the ${name} runs ${one("os") || "an unknown system"}, and ds4 knows Debian and its kin there`,
+      {
+        hint: `check '${host}: { ssh: … }' in the inventory: it has to be ${machine}, with Debian or Ubuntu`,
+      },
+    );
+  }
+  const indexes = new Map<number, string>();
+  const addresses = readJson(sections.get("addresses"), "ip -j addr", addressSchema);
+  const links = readJson(sections.get("links"), "ip -j -d link", linkSchema).map((link): HostLink => {
+    indexes.set(link.ifindex, link.ifname);
+    const own = addresses.find(({ ifname }) => ifname === link.ifname)?.addr_info ?? [];
+    return {
+      name: link.ifname,
+      mtu: link.mtu,
+      up: link.flags.includes("UP"),
+      kind: link.linkinfo?.info_kind ?? "",
+      data: { ...link.linkinfo?.info_data, link: link.link ?? undefined },
+      addresses: own.flatMap((info): HostAddress[] =>
+        info.local === undefined || (info.family !== "inet" && info.family !== "inet6")
+          ? []
+          : [
+              {
+                family: info.family === "inet" ? 4 : 6,
+                address: addressOf(info.family, info.local, name),
+                prefixLength: info.prefixlen ?? 0,
+                global: info.scope === "global",
+                deprecated: info.deprecated === true,
+                ...(info.temporary === true ? { temporary: true } : {}),
+              },
+            ],
+      ),
+    };
+  });
+  const route = readJson(sections.get("routes"), "ip -j route", routeSchema).find(
+    ({ dst, dev }) => dst === "default" && dev !== undefined,
+  );
+  const route6 = readJson(sections.get("routes6"), "ip -j -6 route", routeSchema).find(
+    ({ dev }) => dev !== undefined,
+  );
+  return {
+    os: one("os"),
+    vendor: one("vendor"),
+    root: one("uid") === "0",
+    systemd: one("systemd") === "yes",
+    iptables: one("iptables"),
+    conntrack: one("conntrack") === "yes",
+    tunnelModule: one("module") === "yes",
+    links,
+    uplink: route?.dev === undefined ? undefined : uplinkOf(links, route.dev, route.prefsrc, name),
+    uplink6: route6?.dev,
+    networkFiles: new Map(
+      required(sections.get("networkd"), "systemd-networkd's links")
+        .split("\n")
+        .flatMap((line) => {
+          const [index, file] = line.split(" ");
+          const name = indexes.get(Number(index));
+          return name === undefined || file === undefined ? [] : [[name, file] as const];
+        }),
+    ),
+    ifupdown: { interfaces: all("ifup"), readsFolder: one("folder") === "yes" },
+    sshPort4: sshPort4(one("ssh")),
+    owned: parseOwned(required(sections.get("owned"), "/etc/ds4/site")),
+    armed: parseSwitch(required(sections.get(switchProbe.name), "the dead-man switch")),
+    marked: one("marked") === "yes",
+    ownPackages: all("package").filter((name) => name !== ""),
+    freeKib: one("readonly") === "yes" ? 0 : Number(one("free")),
+    neighbours: parseNeighbours(sections, name),
+  };
+}
+
+/** One host's addresses get into the other one's scripts: they are addresses, whatever a host says. */
+function addressOf(family: string, text: string, name: string): string {
+  const address = family === "inet" ? canonicalIPv4(text) : canonicalIPv6(text);
+  if (address === undefined) throw new HostError(`the ${name} has an address of an unknown form: ${text}`);
+  return address;
+}
+
+function uplinkOf(links: readonly HostLink[], device: string, source: string | undefined, name: string) {
+  const address =
+    (source === undefined ? undefined : addressOf("inet", source, name)) ??
+    links.find((l) => l.name === device)?.addresses.find((a) => a.family === 4 && a.global)?.address;
+  return address === undefined ? undefined : { name: device, address };
+}
+
+/** `client port server port`, as sshd sets it. An IPv4 client of a dual-stack socket shows as `::ffff:a.b.c.d`. */
+function sshPort4(connection: string): number | undefined {
+  const [, , server, port] = connection.split(" ");
+  if (server === undefined || port === undefined) return undefined;
+  if (server.includes(":") && !server.startsWith("::ffff:")) return undefined;
+  const number = Number(port);
+  if (!Number.isInteger(number)) throw new HostError(`SSH_CONNECTION has an unknown form: ${connection}`);
+  return number;
+}

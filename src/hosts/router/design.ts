@@ -1,0 +1,127 @@
+import { HostError } from "../../core/errors.js";
+import { whyNotGlobal6 } from "../../inventory/addresses.js";
+import { type RouterEntry, type Site, serversOf } from "../../inventory/site.js";
+import { type Design, type HomeSide, makeDesign, numberServers } from "../design.js";
+import { earlierRules } from "../earlier-rules.js";
+import { deriveEndpoint } from "../endpoint.js";
+import type { VpsFacts } from "../vps/facts.js";
+import { networkOf, type RouterFacts, type RouterInterface } from "./facts.js";
+
+/** The same where an OpenWrt router ends the tunnel. */
+export type RouterDesign = Design & {
+  readonly wanZone: string;
+  readonly lanZone: string;
+};
+
+const isGlobal6 = (address: string) => whyNotGlobal6(address) === undefined;
+
+/** Works out a design. @throws HostError where a host lacks what it takes, with what to do about it. */
+export function makeRouterDesign(site: Site, vps: VpsFacts, router: RouterFacts): RouterDesign {
+  const entry = site.router;
+  if (entry === undefined) throw new Error("a site without a router");
+  const { design, side } = makeDesign(site, vps, "router", (publicIPv4) => {
+    const gateway = findGateway(entry, router);
+    return {
+      remote: entry.endpoint ?? deriveEndpoint(gateway.prefix, publicIPv4),
+      ...findZones(site, entry, router, gateway.uplink),
+      mtu: router.mtus.get(gateway.uplink.device ?? "") ?? 1500,
+      way: router.way ?? [],
+      slots: numberServers(site, slotsOf(router)),
+      earlierRules: serversOf(site).flatMap((server) =>
+        earlierRules(router.rules, server, networkOf(router, server)?.device),
+      ),
+    } satisfies HomeSide & object;
+  });
+  return { ...design, wanZone: side.wanZone, lanZone: side.lanZone };
+}
+
+function findGateway(entry: RouterEntry, router: RouterFacts): { uplink: RouterInterface; prefix: string } {
+  const named = entry.uplink;
+  const uplink =
+    named === undefined
+      ? (router.interfaces.find((one) => one.up && one.defaultRoute6 && one.prefixes.length > 0) ??
+        router.interfaces.find((one) => one.up && one.defaultRoute6))
+      : router.interfaces.find(({ name }) => name === named);
+  if (uplink === undefined) {
+    throw new HostError(
+      named === undefined ? "the router has no IPv6 default route" : `the router has no interface ${named}`,
+      {
+        hint:
+          named === undefined
+            ? "check its IPv6 uplink (usually 'wan6') in LuCI under Network > Interfaces"
+            : `it has ${router.interfaces.map(({ name }) => name).join(", ")}; check 'router: { uplink: … }'`,
+      },
+    );
+  }
+  const prefix =
+    uplink.prefixes.find(({ address, mask }) => isGlobal6(address) && mask <= 64) ??
+    router.interfaces
+      .flatMap(({ prefixes }) => prefixes)
+      .find(({ address, mask }) => isGlobal6(address) && mask <= 64);
+  if (prefix === undefined && entry.endpoint === undefined) {
+    throw new HostError(`the router has no IPv6 prefix of its own: ${uplink.name} got none delegated`, {
+      hint: `ask for one ('uci set network.${uplink.name}.reqprefix=auto'), check the provider's modem in front of it, or name an address of the router with 'router: { endpoint: … }'`,
+    });
+  }
+  return { uplink, prefix: prefix?.address ?? "" };
+}
+
+function findLan(site: Site, router: RouterFacts, server: string): RouterInterface {
+  const lan = networkOf(router, server);
+  if (lan === undefined) {
+    const networks = router.interfaces
+      .filter(({ name }) => name !== "loopback")
+      .flatMap(({ name, ipv4 }) => ipv4.map(({ address, mask }) => `${name} ${address}/${mask}`));
+    throw new HostError(`the server ${server} is in none of the router's networks (${networks.join(", ")})`, {
+      hint: `check 'server: …' in ${site.file}`,
+    });
+  }
+  if (lan.ipv4.some(({ address }) => address === server)) {
+    throw new HostError(`${server} is the router itself, not a server behind it`, {
+      hint: `put the home server's address into 'server: …' in ${site.file}`,
+    });
+  }
+  return lan;
+}
+
+function findZones(site: Site, entry: RouterEntry, router: RouterFacts, uplink: RouterInterface) {
+  const zone = (one: RouterInterface, given: string | undefined, key: string) => {
+    if (given !== undefined) {
+      if (router.zones.some(({ name }) => name === given)) return given;
+    } else {
+      const found = router.zones.find(
+        ({ networks, devices }) => networks.includes(one.name) || devices.includes(one.device ?? ""),
+      );
+      if (found) return found.name;
+    }
+    throw new HostError(
+      given === undefined
+        ? `the router's interface ${one.name} is in no firewall zone`
+        : `the router has no firewall zone '${given}'`,
+      {
+        hint: `it has ${router.zones.map(({ name }) => name).join(", ")}; name one with 'router: { zones: { ${key}: … } }'`,
+      },
+    );
+  };
+  const lanZones = serversOf(site).map((server) =>
+    zone(findLan(site, router, server), entry.zones.lan, "lan"),
+  );
+  const [lanZone = ""] = lanZones;
+  if (lanZones.some((other) => other !== lanZone)) {
+    throw new HostError(
+      `the servers are in different firewall zones of the router: ${[...new Set(lanZones)].join(", ")}`,
+      { hint: "put them into networks of one zone; ds4 lets the tunnel into one" },
+    );
+  }
+  return { lanZone, wanZone: zone(uplink, entry.zones.wan, "wan") };
+}
+
+/** The numbers that servers have on the router, by their rules. */
+function slotsOf({ network }: RouterFacts): ReadonlyMap<string, number> {
+  return new Map(
+    network.flatMap(({ name, options }): [string, number][] => {
+      const number = /^ds4_rule_main(?:_(\d+))?$/.exec(name);
+      return number ? [[String(options.src).replace(/\/32$/, ""), Number(number[1] ?? 1) - 1]] : [];
+    }),
+  );
+}

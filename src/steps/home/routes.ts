@@ -1,0 +1,35 @@
+import type { HomeWorld } from "../../hosts/world.js";
+import { lastMetric, protocol, routeItem, routesStep } from "../linux/routes.js";
+
+/** Other networks at home, which the VPS takes nothing from and passes nothing to. */
+export const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"] as const;
+
+/**
+ * The tunnel's table: the way through it and, behind that, none. Private ranges are left to the rules behind ds4's, so
+ * that networks at home stay reachable that the machine's default route leads to.
+ */
+export const routes = routesStep<HomeWorld>({
+  desired: ({ site }) => {
+    const table = String(site.tunnel.table);
+    return new Map([
+      routeItem("default", { type: "unicast", device: site.tunnel.name, metric: 0, table }),
+      routeItem("default", { type: "unreachable", device: "", metric: lastMetric, table }),
+      ...privateRanges.map((range) => routeItem(range, { type: "throw", device: "", metric: 0, table })),
+    ]);
+  },
+  probe: `ip -4 -j route show table all proto ${protocol}`,
+  conflicts: ({ site, home }) => {
+    const others = home.table
+      .split("\n")
+      .filter((line) => line.trim() !== "" && !line.includes(` proto ${protocol} `));
+    return others.length === 0
+      ? []
+      : [
+          {
+            host: "home",
+            message: `routing table ${site.tunnel.table} on the home machine is used by somebody else: ${others[0]?.trim()}`,
+            hint: "choose another one with 'tunnel: { table: … }'",
+          },
+        ];
+  },
+});

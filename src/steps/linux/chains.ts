@@ -1,0 +1,216 @@
+import { HostError } from "../../core/errors.js";
+import { quote } from "../../core/script.js";
+import type { State } from "../../core/state.js";
+import { type Conflict, wanted } from "../../core/step.js";
+import type { World } from "../../hosts/world.js";
+import { protocolNumber, protocolWord } from "../../inventory/protocols.js";
+import { type Site, serversOf } from "../../inventory/site.js";
+import { type BootStep, renderByBootScript } from "./boot.js";
+import { forgetMoved, forgetServers, targetsOf } from "./forget.js";
+import { type Place, placeOf } from "./places.js";
+import type { Role } from "./role.js";
+
+const families = ["ipv6", "ipv4"] as const;
+export type Family = (typeof families)[number];
+
+/** Own chains: table, and built-in chain that jumps there. Filters stand before `nat` turns traffic over. */
+export type Places = Readonly<Record<Family, readonly (readonly [table: string, hook: string])[]>>;
+
+/** The rules of each own chain (`filter INPUT`), in the normal form in which iptables prints them (1.8.7 to 1.8.11). */
+export type Rules = Readonly<Record<Family, Readonly<Record<string, readonly string[]>>>>;
+
+export type ChainsOf<W extends World> = Pick<Role<W>, "turnsTraffic"> & {
+  readonly places: Places;
+  rules(world: W): Rules;
+  /** The device that the inventory names as the uplink. */
+  uplink(site: Site): string | undefined;
+  conflicts(world: W): readonly Conflict[];
+};
+
+/** What belongs to a connection that is known: answers, and the ICMP errors of any router on the way. */
+export const known = "-m conntrack --ctstate RELATED,ESTABLISHED";
+
+/** Has TCP send segments that fit into the tunnel. */
+export const clamp = "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu";
+
+const tools: Readonly<Record<Family, string>> = { ipv6: "ip6tables", ipv4: "iptables" };
+
+const own = (hook: string) => `DS4-${hook}`;
+const chainField = (table: string, hook: string) => `${table} ${own(hook)}`;
+const jumpField = (table: string, hook: string) => `${table} ${hook} jump`;
+const tablesOf = (places: Places, family: Family) => [...new Set(places[family].map(([table]) => table))];
+const hooksOf = (places: Places, family: Family, table: string) =>
+  places[family].filter(([t]) => t === table).map(([, hook]) => hook);
+
+/**
+ * Own chains with one jump each, at the first position of a built-in chain: nothing of another tool is touched,
+ * and no policy or REJECT of another tool comes before them.
+ */
+export function chainsStep<W extends World>(of: ChainsOf<W>): BootStep<W> {
+  const { places } = of;
+  const step: BootStep<W> = {
+    name: "chains",
+    layer: "live",
+    turnsTraffic: of.turnsTraffic,
+    desired: (world) => {
+      const all = of.rules(world);
+      return new Map(
+        families.map((family): [string, State] => [
+          family,
+          Object.fromEntries(
+            places[family].flatMap(([table, hook]) => [
+              [chainField(table, hook), all[family][`${table} ${hook}`] ?? []],
+              [jumpField(table, hook), "first"],
+            ]),
+          ),
+        ]),
+      );
+    },
+    // Not `iptables -S`, which loads the modules of the tables that it is asked for.
+    probe: () => `command -v iptables-save >/dev/null || exit 0
+${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" || exit\n")}`,
+    parse: (section, facts, site) => {
+      if (section.code !== 0) throw new HostError(`iptables-save failed: ${section.stdout.trim()}`);
+      if (!facts.marked) return new Map();
+      const about = {
+        devices: [facts.owned?.tunnel ?? site.tunnel.name, of.uplink(site) ?? facts.uplink?.name ?? ""],
+        servers: facts.owned?.servers ?? serversOf(site),
+      };
+      const items = new Map<string, State>();
+      for (const part of section.stdout.split(/^@ /m).slice(1)) {
+        const family = families.find((candidate) => part.startsWith(candidate));
+        const fields = family === undefined ? [] : readTables(places, family, part, about);
+        if (family !== undefined && fields.length > 0) items.set(family, Object.fromEntries(fields));
+      }
+      return items;
+    },
+    up: (id, state) => {
+      const family = id as Family;
+      const tool = tools[family];
+      return [
+        "{",
+        ...tablesOf(places, family).flatMap((table) => [
+          `  echo '*${table}'`,
+          ...hooksOf(places, family, table).flatMap((hook) => [
+            `  echo ':${own(hook)} - [0:0]'`,
+            ...listOf(state[chainField(table, hook)]).map(
+              (rule) => `  echo ${quote(`-A ${own(hook)} ${rule}`)}`,
+            ),
+            // All jumps that are there go, and one comes first, in the same transaction.
+            `  ${tool} -w -t ${table} -S ${hook} | sed -n 's/^-A \\(${hook} .*-j ${own(hook)}\\)$/-D \\1/p'`,
+            ...placesOf(state[jumpField(table, hook)]).map(
+              (place) => `  echo '-I ${hook} ${place} -j ${own(hook)}'`,
+            ),
+          ]),
+          "  echo COMMIT",
+        ]),
+        `} | ${tool}-restore --noflush -w`,
+      ];
+    },
+    render: (changes, context) => {
+      const removed = changes.filter(({ to }) => to === undefined).map(({ id }) => id as Family);
+      const rulesOfNat = (state: State) => listOf(state[chainField("nat", "PREROUTING")]);
+      return [
+        ...(changes.some(({ from, to }) => from === undefined && to) ? [keepTables] : []),
+        ...renderByBootScript(
+          step,
+          changes,
+          (id, state) => [...remove(places, id as Family), ...forgetServers(targetsOf(rulesOfNat(state)))],
+          context,
+        ),
+        ...wanted(changes).flatMap(({ from, to }) =>
+          from === undefined ? [] : forgetMoved(rulesOfNat(from), rulesOfNat(to)),
+        ),
+        ...removed.flatMap((family) => removeOwnTables(places, family)),
+        ...(removed.length > 0 ? [forgetSaved] : []),
+      ];
+    },
+    conflicts: of.conflicts,
+  };
+  return step;
+}
+
+/** The inverse of `placeOf`. */
+function placesOf(jump: State[string] | undefined): readonly number[] {
+  return jump === "first" ? [1] : [...String(jump).matchAll(/\d+/g)].map(([place]) => Number(place));
+}
+
+function listOf(value: State[string] | undefined): readonly string[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** What `iptables-save` says of ds4's chains. */
+function readTables(
+  places: Places,
+  family: Family,
+  text: string,
+  about: Pick<Place, "devices" | "servers">,
+): [string, string | readonly string[]][] {
+  return text.split(/^\*/m).flatMap((part) => {
+    const [table = "", ...rest] = part.split("\n");
+    // Older ones print protocols by their names; comments are quoted only where they need it.
+    const lines = rest.map((line) =>
+      (line.startsWith("-A DS4-") ? numbered(line) : line).replaceAll('"', ""),
+    );
+    return hooksOf(places, family, table)
+      .filter((hook) => lines.some((line) => line.startsWith(`:${own(hook)} `)))
+      .flatMap((hook): [string, string | readonly string[]][] => [
+        [chainField(table, hook), rulesOf(lines, own(hook))],
+        [
+          jumpField(table, hook),
+          placeOf({ hook, chain: own(hook), ...about }, (chain) => rulesOf(lines, chain)),
+        ],
+      ]);
+  });
+}
+
+/** A rule with its protocol as ds4 writes it. */
+function numbered(line: string): string {
+  return line.replace(/ -p ([a-z]\S*) /, (_, name: string) => {
+    const number = protocolNumber(name);
+    return ` -p ${number === undefined ? name : protocolWord(number)} `;
+  });
+}
+
+function rulesOf(lines: readonly string[], chain: string): readonly string[] {
+  const prefix = `-A ${chain} `;
+  return lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length));
+}
+
+const before = "/etc/ds4/before/nft";
+
+/** Which nft tables and chains there are before the first rule: iptables makes some on the way and never removes them. */
+const keepTables = `[ -e ${before} ] || ! command -v nft >/dev/null || (
+  mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+  umask 077
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >${before}
+)`;
+
+function remove(places: Places, family: Family): readonly string[] {
+  const tool = tools[family];
+  // What turns traffic over goes first.
+  return [...places[family]]
+    .reverse()
+    .flatMap(([table, hook]) => [
+      `while ${tool} -w -t ${table} -D ${hook} -j ${own(hook)} 2>/dev/null; do :; done`,
+      `! ${tool} -w -t ${table} -F ${own(hook)} 2>/dev/null || ${tool} -w -t ${table} -X ${own(hook)} || :`,
+    ]);
+}
+
+/** Built-in chains and tables that ds4's own rules made, and that hold nothing: they go as they came. */
+function removeOwnTables(places: Places, family: Family): readonly string[] {
+  const nftFamily = family === "ipv4" ? "ip" : "ip6";
+  const drop = (what: string) =>
+    `[ ! -e ${before} ] || grep -qx ${quote(what)} ${before} || nft list ${what} 2>/dev/null | grep -Evq ${quote(nothing)} || nft delete ${what} 2>/dev/null || :`;
+  return tablesOf(places, family).flatMap((table) => [
+    ...hooksOf(places, family, table).map((hook) => drop(`chain ${nftFamily} ${table} ${hook}`)),
+    drop(`table ${nftFamily} ${table}`),
+  ]);
+}
+
+/** What `netfilter-persistent save` wrote down while ds4 was there would come back with the next boot. */
+const forgetSaved =
+  "for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\\(:\\|-A \\([A-Z]* -j \\)\\{0,1\\}\\)DS4-/d' $f; done";
+
+/** Lines of `nft list` that are no rule, and no policy of somebody's. */
+const nothing = "^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$";

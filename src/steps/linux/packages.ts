@@ -1,0 +1,63 @@
+import { quote } from "../../core/script.js";
+import type { State } from "../../core/state.js";
+import { unwanted, wanted } from "../../core/step.js";
+import type { World } from "../../hosts/world.js";
+import type { LinuxStep } from "./boot.js";
+import type { Role } from "./role.js";
+
+const list = "/etc/ds4/packages";
+
+/**
+ * Debian packages that are missing: iptables is optional on Debian, and comes on a VPS with conntrack, which teardown
+ * wants.
+ * What ds4 installed, dependencies included, it writes down; that alone it removes again.
+ */
+export function packagesStep<W extends World>(role: Role<W>): LinuxStep<W> {
+  return {
+    name: "package",
+    layer: "configured",
+    desired: (world) => {
+      const { ownPackages, iptables, conntrack } = role.facts(world);
+      const names = new Set(ownPackages);
+      if (iptables === "") {
+        for (const name of role.packages) if (name !== "conntrack" || !conntrack) names.add(name);
+      }
+      return new Map([...names].map((name): [string, State] => [name, { installed: true }]));
+    },
+    probe:
+      () => `[ ! -r ${list} ] || xargs -r dpkg-query -W -f '\${Package} \${db:Status-Status}\\n' <${list} 2>/dev/null
+true`,
+    parse: (section) =>
+      new Map(
+        section.stdout.split("\n").flatMap((line): [string, State][] => {
+          const [name, status] = line.split(" ");
+          return name && status === "installed" ? [[name, { installed: true }]] : [];
+        }),
+      ),
+    render: (changes, context) => {
+      const install = wanted(changes).map(({ id }) => quote(id));
+      const remove = unwanted(changes).map(({ id }) => quote(id));
+      const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60";
+      const get = `${apt} install --no-install-recommends ${install.join(" ")}`;
+      const simulate = `${get} --simulate 2>/dev/null`;
+      return [
+        ...changes.map(({ id }) => context.mark(id)),
+        ...(install.length === 0
+          ? []
+          : [
+              "mkdir -p -m 700 /etc/ds4",
+              // Written down first: whatever happens in between, it is known what is ds4's to remove.
+              `new=$(${simulate}) || { ${apt} update >/dev/null && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
+              `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'; } | sort -u >${list}.new ) && mv ${list}.new ${list}`,
+              `${get} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${get} >/dev/null; }`,
+            ]),
+        ...(remove.length === 0
+          ? []
+          : [
+              `${apt} purge $({ [ ! -r ${list} ] || cat ${list}; }) >/dev/null`,
+              `rm -f ${list}; rmdir /etc/ds4 2>/dev/null || :`,
+            ]),
+      ];
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { required } from "../../core/script.js";
+import type { World } from "../../hosts/world.js";
+import type { LinuxStep } from "./boot.js";
+import type { Role } from "./role.js";
+
+const name = "ds4.service";
+
+/** The systemd unit that runs the boot script: enabled for the next boot, and active so that restarts reach it. */
+export function unitStep<W extends World>(role: Role<W>): LinuxStep<W> {
+  return {
+    name: "unit",
+    layer: "configured",
+    turnsTraffic: role.turnsTraffic,
+    desired: (world) =>
+      role.end(world).persist === "systemd" ? new Map([[name, { enabled: true, active: true }]]) : new Map(),
+    probe: () => `set -- /etc/systemd/system/${name} /etc/systemd/system/multi-user.target.wants/${name}
+[ -e "$1" ] || [ -L "$2" ] || exit 0
+systemctl show -p UnitFileState -p ActiveState ${name}`,
+    parse: (section) => {
+      const lines = required(section, `the unit ${name}`).split("\n");
+      if (lines.every((line) => line === "")) return new Map();
+      const is = (line: string) => lines.includes(line);
+      return new Map([[name, { enabled: is("UnitFileState=enabled"), active: is("ActiveState=active") }]]);
+    },
+    render: (changes, context) =>
+      changes.flatMap(({ id, to }) => [
+        context.mark(id),
+        ...(to
+          ? [
+              // Either makes systemd read its files again.
+              `systemctl -q ${to.enabled ? "enable" : "disable"} ${name}; units_read=yes`,
+              `systemctl ${to.active ? "restart" : "stop"} ${name}`,
+            ]
+          : [
+              `systemctl -q disable --now ${name} 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/${name}`,
+            ]),
+      ]),
+  };
+}

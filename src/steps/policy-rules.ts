@@ -1,0 +1,116 @@
+import type { Owned } from "../core/owned.js";
+import { quote, required, type Section } from "../core/script.js";
+import type { Items, State } from "../core/state.js";
+import type { Conflict, HostName } from "../core/step.js";
+import type { Design } from "../hosts/design.js";
+import { earlierRules, rulePriorities } from "../hosts/earlier-rules.js";
+import { maxServers } from "../inventory/forwards.js";
+import { type Site, serversOf } from "../inventory/site.js";
+
+/** What ds4 knows of its own on the host whose rules they are. */
+type Known = { readonly owned: Owned | undefined; readonly marked: boolean };
+
+/** For each server, first `main` without its default route, so that the LAN and other subnets stay reachable, then the tunnel's table. */
+export function wantedRules(site: Site, { slots }: Pick<Design, "slots">): Items {
+  return new Map(
+    [...slots].flatMap(([server, slot]): [string, State][] => {
+      const { main, table } = rulePriorities(slot);
+      return [
+        [String(main), { rule: `from ${server} lookup main suppress_prefixlength 0` }],
+        [String(table), { rule: `from ${server} lookup ${site.tunnel.table}` }],
+      ];
+    }),
+  );
+}
+
+/** Prints the rules, and which of their tables have a default route. */
+export const rulesProbe = `rules=$(ip rule) || exit
+echo "$rules"
+for t in $(echo "$rules" | sed -n 's/.* lookup \\([^ ]*\\).*/\\1/p' | sort -u); do
+  case $(ip route show table "$t" 2>/dev/null) in default* | *"
+default"*) echo "default $t" ;; esac
+done`;
+
+/** ds4's own of what the probe printed. @throws HostError where it failed. */
+export function parseRules(section: Section, known: Known, site: Site): Items {
+  const items = new Map<string, State>();
+  if (!known.marked) return items;
+  const own = knownRules(site, known);
+  for (const [priority, rule] of readRules(required(section, "ip rule"))) {
+    if (!isOurs(priority, rule, own)) continue;
+    const other = items.get(priority);
+    items.set(priority, { rule: other ? `${other.rule}, ${rule}` : rule });
+  }
+  return items;
+}
+
+/** Rules of others that have ds4's places, or that are asked before it. `deviceOf` says where a server's packets come from. */
+export function ruleConflicts(
+  host: HostName,
+  name: string,
+  site: Site,
+  { slots }: Pick<Design, "slots">,
+  known: Known & { readonly rules: string },
+  deviceOf: (server: string) => string | undefined,
+): readonly Conflict[] {
+  const needed = [...slots.values()]
+    .flatMap((slot) => Object.values(rulePriorities(slot)))
+    .sort((a, b) => a - b);
+  const earlier = serversOf(site).flatMap((server) =>
+    earlierRules(known.rules, server, deviceOf(server))
+      .filter(({ always }) => always)
+      .map(({ text }) => ({
+        host,
+        message: `the routing rule '${text}' on the ${name} comes before ds4's and sends what ${server} sends elsewhere`,
+        hint: `give it a priority above ${needed.at(-1)}, or a source that leaves ${server} out`,
+      })),
+  );
+  const own = knownRules(site, known);
+  const taken = readRules(known.rules)
+    .filter(([priority, rule]) =>
+      needed.includes(Number(priority))
+        ? !known.marked || !isOurs(priority, rule, own)
+        : !known.marked && rule.endsWith(`lookup ${site.tunnel.table}`),
+    )
+    .map(([priority, rule]) => ({
+      host,
+      message: `somebody has the routing rule '${priority}: ${rule}' on the ${name}`,
+      hint: needed.includes(Number(priority))
+        ? `ds4 needs the priorities ${listOf(needed)}: give that rule another one`
+        : "choose another table for ds4 with 'tunnel: { table: … }'",
+    }));
+  return [...earlier, ...taken];
+}
+
+/** The rules of the servers that are wanted and that were, in the form in which ds4 makes them. */
+function knownRules(site: Site, { owned }: Known): ReadonlySet<string> {
+  const servers = [...serversOf(site), ...(owned?.servers ?? [])];
+  const tables = [site.tunnel.table, owned?.table ?? site.tunnel.table];
+  return new Set(
+    servers.flatMap((server) => [
+      `from ${server} lookup main suppress_prefixlength 0`,
+      ...tables.map((table) => `from ${server} lookup ${table}`),
+    ]),
+  );
+}
+
+/** The first server's two priorities are ds4's alone; the others' may be somebody's on a host without so many. */
+function isOurs(priority: string, rule: string, own: ReadonlySet<string>): boolean {
+  const number = Number(priority);
+  if (number < rulePriorities(0).main || number > rulePriorities(maxServers - 1).table) return false;
+  return number <= rulePriorities(0).table || own.has(rule);
+}
+
+const listOf = (numbers: readonly number[]) => `${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`;
+
+/** Takes away whatever has this priority. */
+export const clearRule = (priority: string) =>
+  `while ip rule del priority ${quote(priority)} 2>/dev/null; do :; done`;
+
+/** Lines of `ip rule`, iproute2's or BusyBox's: priority and the rest in one spacing. */
+function readRules(text: string): readonly (readonly [string, string])[] {
+  return text.split("\n").flatMap((line) => {
+    const match = /^(\d+):\s+(.*?)\s*$/.exec(line);
+    return match ? [[match[1] ?? "", (match[2] ?? "").replace(/\s+proto\S* \S+/, "")] as const] : [];
+  });
+}

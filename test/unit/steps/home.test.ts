@@ -1,0 +1,173 @@
+import { describe, expect, it } from "vitest";
+import type { Owned } from "../../../src/core/owned.js";
+import { renderPlan } from "../../../src/core/plan.js";
+import type { State } from "../../../src/core/state.js";
+import type { HomeFacts } from "../../../src/hosts/home/facts.js";
+import { parseSite } from "../../../src/inventory/load.js";
+import { chains } from "../../../src/steps/home/chains.js";
+import { routes } from "../../../src/steps/home/routes.js";
+import { rules } from "../../../src/steps/home/rules.js";
+import { address, homeSteps, persistence, sysctl, tunnel } from "../../../src/steps/home/steps.js";
+import { home, homeWorld, linuxSite, server } from "../world.js";
+
+const here = homeWorld();
+const behind = homeWorld({
+  site: parseSite(
+    "vps: { ssh: a }\nhome: { kind: linux, ssh: b }\nforward:\n  - { server: 192.168.1.50, traffic: [tcp/443, tcp/8000-8100, udp/53, icmp] }\n",
+    "home.yaml",
+  ),
+});
+const { local, remote } = here.design;
+const owned: Owned = {
+  site: "home",
+  tunnel: "wrap1",
+  local: remote,
+  ownLocal: true,
+  remote: local,
+  servers: [server],
+  mtu: 1460,
+  table: 42,
+};
+const marked: HomeFacts = { ...home, marked: true, owned };
+const ok = (stdout: string) => ({ stdout, code: 0 });
+
+describe("the filter of a Linux machine at home", () => {
+  const of = (world: typeof here) => chains.desired(world).get("ipv4") as Record<string, string[]>;
+
+  it("leaves what is for the machine itself to its own firewall, and drops the rest", () => {
+    const input = of(here)["filter DS4-INPUT"] ?? [];
+    expect(input[0]).toBe(`-d ${server}/32 -i wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN`);
+    expect(input.filter((rule) => rule.startsWith("-s 192.168.0.0/16"))).toEqual([
+      "-s 192.168.0.0/16 -i wrap1 -j DROP",
+    ]);
+    expect(input.slice(-3)).toEqual([
+      `-s 198.18.0.1/32 -d ${server}/32 -i wrap1`,
+      `-d ${server}/32 -i wrap1 -j RETURN`,
+      "-i wrap1 -j DROP",
+    ]);
+    expect(of(here)["filter DS4-FORWARD"]).toEqual(["-i wrap1 -j DROP", "-o wrap1 -j DROP"]);
+  });
+
+  it("lets through to a server behind it what was asked for, and nothing to the machine itself", () => {
+    expect(of(behind)["filter DS4-INPUT"]).toEqual(["-i wrap1 -j DROP"]);
+    expect(of(behind)["filter DS4-FORWARD"]?.slice(-8)).toEqual([
+      "-s 198.18.0.1/32 -d 192.168.1.50/32 -i wrap1",
+      "-d 192.168.1.50/32 -i wrap1 -p icmp -j ACCEPT",
+      "-d 192.168.1.50/32 -i wrap1 -p tcp -m tcp --dport 443 -j ACCEPT",
+      "-d 192.168.1.50/32 -i wrap1 -p tcp -m tcp --dport 8000:8100 -j ACCEPT",
+      "-d 192.168.1.50/32 -i wrap1 -p udp -m udp --dport 53 -j ACCEPT",
+      "-s 192.168.1.50/32 -o wrap1 -j ACCEPT",
+      "-i wrap1 -j DROP",
+      "-o wrap1 -j DROP",
+    ]);
+  });
+
+  it("takes the outer packets from the VPS's end alone", () => {
+    expect(chains.desired(here).get("ipv6")).toMatchObject({
+      "filter DS4-INPUT": [
+        `-s ${local}/128 -d ${remote}/128 -p 4 -j ACCEPT`,
+        `-d ${remote}/128 -p 4 -j DROP`,
+      ],
+    });
+  });
+
+  it("is there before the tunnel is, and isn't what turns the traffic over", () => {
+    const names = homeSteps.map(({ name }) => name);
+    expect(names.indexOf("chains")).toBeLessThan(names.indexOf("tunnel"));
+    expect(homeSteps.filter(({ turnsTraffic }) => turnsTraffic)).toEqual([]);
+  });
+});
+
+describe("forwarding", () => {
+  it("is on only where a server is another machine", () => {
+    expect(sysctl.desired(here).size).toBe(0);
+    expect(sysctl.desired(behind).size).toBe(1);
+  });
+});
+
+describe("the routes of a Linux machine at home", () => {
+  const listed = [
+    { type: "unreachable", dst: "default", table: "42", protocol: "204", metric: 4000000000, flags: [] },
+    { dst: "default", dev: "wrap1", table: "42", protocol: "204", scope: "link", flags: [] },
+    ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map((dst) => ({
+      type: "throw",
+      dst,
+      table: "42",
+      protocol: "204",
+      flags: [],
+    })),
+  ];
+
+  it("read as what is wanted, and are made in the tunnel's table", () => {
+    const wanted = routes.desired(here);
+    expect(new Map([...routes.parse(ok(JSON.stringify(listed)), marked, linuxSite)].sort())).toEqual(
+      new Map([...wanted].sort()),
+    );
+    expect([...wanted].flatMap(([id, state]) => routes.up(id, state))).toEqual([
+      "ip route replace default dev wrap1 table 42 proto 204",
+      "ip route replace unreachable default metric 4000000000 table 42 proto 204",
+      "ip route replace throw 10.0.0.0/8 table 42 proto 204",
+      "ip route replace throw 172.16.0.0/12 table 42 proto 204",
+      "ip route replace throw 192.168.0.0/16 table 42 proto 204",
+    ]);
+  });
+
+  it("of somebody else in that table are a conflict", () => {
+    const found = (table: string) => routes.conflicts?.({ ...here, home: { ...home, table } });
+    expect(found("default dev wrap1 proto 204 scope link \n")).toEqual([]);
+    expect(found("default via 192.168.1.1 dev eth0 \n")).toMatchObject([
+      { host: "home", message: expect.stringContaining("used by somebody else: default via 192.168.1.1") },
+    ]);
+  });
+});
+
+describe("the policy rules of a Linux machine at home", () => {
+  const text = `0:\tfrom all lookup local\n4200:\tfrom ${server} lookup main suppress_prefixlength 0 proto static\n4201:\tfrom ${server} lookup 42 proto static\n`;
+
+  it("read as what is wanted", () => {
+    expect(rules.parse(ok(text), marked, linuxSite)).toEqual(rules.desired(here));
+    expect(rules.parse(ok(text), home, linuxSite).size).toBe(0);
+  });
+
+  it("of somebody else that come first, and send what the machine sends elsewhere, are a conflict", () => {
+    const found = (line: string) =>
+      rules.conflicts?.({ ...here, home: { ...home, rules: `${line}\ndefault 77\n` } });
+    expect(found("900:\tfrom all lookup 77")).toHaveLength(1);
+    expect(found("900:\tfrom all iif lo lookup 77")).toHaveLength(1);
+    expect(found("900:\tfrom all iif eth0 lookup 77")).toEqual([]);
+    expect(found("4200:\tfrom 192.168.1.7 lookup 77")).toHaveLength(1);
+  });
+});
+
+describe("the tunnel's end of a Linux machine at home", () => {
+  it("is the VPS's, turned round", () => {
+    expect(tunnel.desired(here).get("wrap1")).toMatchObject({ local: remote, remote: local, device: "eth0" });
+    expect([...address.desired(here).keys()]).toEqual([`${remote}/128`]);
+  });
+});
+
+describe("systemd-networkd on a Linux machine at home", () => {
+  it("is told of all that it would take away", () => {
+    const file = "/etc/systemd/network/10-eth0.network";
+    const world = homeWorld({ home: { networkFiles: new Map([["eth0", file]]) } });
+    const content = String((persistence.desired(world).get(`${file}.d/ds4.conf`) as State).content);
+    for (const part of [
+      `[Address]\nAddress=${remote}/128\nPreferredLifetime=0`,
+      `[RoutingPolicyRule]\nFrom=${server}/32\nPriority=4200\nTable=main\nSuppressPrefixLength=0\n`,
+      `[RoutingPolicyRule]\nFrom=${server}/32\nPriority=4201\nTable=42\n`,
+      "[Route]\nDestination=0.0.0.0/0\nType=unreachable\nMetric=4000000000\nTable=42\nProtocol=204\n",
+      "[Route]\nDestination=192.168.0.0/16\nType=throw\nTable=42\nProtocol=204\n",
+    ])
+      expect(content).toContain(part);
+  });
+});
+
+it("an undo that was written down needs no file of ds4's", () => {
+  const changes = homeSteps.flatMap((step) =>
+    [...step.desired(here)].map(([id, from]) => ({ step: step.name, layer: step.layer, id, from, to: from })),
+  );
+  const live = changes.filter(({ layer }) => layer === "live");
+  const lines = renderPlan({ host: "home", changes: live }, homeSteps, true);
+  expect(lines.length).toBeGreaterThan(20);
+  expect(lines.filter((line) => /^\/etc\/ds4\/up/.test(line))).toEqual([]);
+});
