@@ -1,10 +1,11 @@
 import { HostError } from "../core/errors.js";
 import { whyNotGlobal6, whyNotPublic4 } from "../inventory/addresses.js";
-import { maxServers, takesAnyPort } from "../inventory/forwards.js";
+import { maxServers, showFlow, takesAnyPort } from "../inventory/forwards.js";
 import { type Site, serversOf } from "../inventory/site.js";
 import { deriveEndpoint } from "./endpoint.js";
 import { earlierRules } from "./router/earlier-rules.js";
 import { networkOf, type RouterFacts, type RouterInterface } from "./router/facts.js";
+import { findHairpin, type Hairpin, isLongMove } from "./router/hairpin.js";
 import type { HostLink, VpsFacts } from "./vps/facts.js";
 import { neighbourNotes } from "./vps/neighbour-notes.js";
 
@@ -32,6 +33,8 @@ export type Design = {
   readonly keepPorts: readonly number[];
   readonly wanZone: string;
   readonly lanZone: string;
+  /** How the router takes LAN hosts that use the public IPv4 to the servers; undefined where they go by the VPS. */
+  readonly hairpin: Hairpin | undefined;
   /** Each server's number on the router, from 0, by which its things there are named. */
   readonly slots: ReadonlyMap<string, number>;
   /** What the user should know of these choices. */
@@ -100,6 +103,21 @@ export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Desi
       `rules by mark come before ds4's on the router (${marking.join("; ")}): what carries their mark of the server's connections goes where they say`,
     );
   }
+  const hairpin = site.hairpin === "router" ? findHairpin(router, serversOf(site), lanZone) : undefined;
+  if (site.hairpin === "router" && hairpin === undefined) {
+    notes.push(
+      `the router's firewall zone ${lanZone} forwards nothing among its own hosts: those that use ${publicIPv4} go by the VPS`,
+    );
+  }
+  const long = site.forwards.flatMap(({ flows }) => flows.filter(isLongMove)).map(showFlow);
+  if (hairpin !== undefined && long.length > 0) {
+    notes.push(
+      `hosts of the LAN reach ${long.join(", ")} by way of the VPS: more than 1,024 ports can't be moved on the router`,
+    );
+  }
+  if (site.forwards.some(({ egress }) => egress === "isp") && !router.rules.includes("default main")) {
+    notes.push("the router has no IPv4 default route: with 'egress: isp', a server has no way out by IPv4");
+  }
   const persist = site.vps.persist ?? "systemd";
   if (persist === "ifupdown" && !vps.ifupdown.readsFolder) {
     throw new HostError("/etc/network/interfaces on the VPS doesn't read /etc/network/interfaces.d", {
@@ -125,6 +143,7 @@ export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Desi
     keepPorts,
     lanZone,
     wanZone,
+    hairpin,
     slots: findSlots(serversOf(site), router),
     notes,
   };

@@ -76,7 +76,8 @@ function explainMissing(name: string): { message: string; hint: string } {
           hint: `Add \`${name}:\` and under it, indented, \`ssh: ${exampleOf(`${name}.ssh`)}\`.`,
         }
       : { message: `${name}: has no keys under it`, hint: "Leave it out, or indent what belongs to it." };
-  const required = name === "server" || name.startsWith("forward.") || name.endsWith(".ssh");
+  const required =
+    name === "server" || ["forward.server", "forward.traffic"].includes(name) || name.endsWith(".ssh");
   const line = `${name.split(".").at(-1)}: ${exampleOf(name)}`;
   return required
     ? {

@@ -42,7 +42,7 @@ function siteName(file: string): string {
 }
 
 function toSite(
-  { vps, router, server, forward = [], tunnel }: SiteFile,
+  { vps, router, server, forward = [], egress = "vps", hairpin = "router", tunnel }: SiteFile,
   file: string,
   { positionOf }: YamlDocument,
 ): Site {
@@ -53,12 +53,14 @@ function toSite(
     router: { ...dropUndefined(router), zones: dropUndefined(router.zones ?? {}) },
     forwards:
       server === undefined
-        ? forward.map(({ server, traffic }, at) => ({
+        ? forward.map(({ server, traffic, egress: own = egress }, at) => ({
             server,
+            egress: own,
             line: positionOf(["forward", at]).line,
             ...traffic,
           }))
-        : [{ server, line: positionOf(["server"]).line, all: { except: [] }, flows: [] }],
+        : [{ server, egress, line: positionOf(["server"]).line, all: { except: [] }, flows: [] }],
+    hairpin,
     tunnel: { name: "wrap1", table: 42, ...dropUndefined(tunnel ?? {}) },
   };
 }

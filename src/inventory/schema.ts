@@ -24,11 +24,14 @@ export const siteSchema = z
       lan: fields["router.lan"].optional(),
     }),
     server: fields.server.optional(),
+    egress: fields.egress.optional(),
+    hairpin: fields.hairpin.optional(),
     forward: z
       .array(
         z.strictObject({
           server: fields["forward.server"],
           traffic: fields["forward.traffic"],
+          egress: fields["forward.egress"].optional(),
         }),
       )
       .min(1)

@@ -9,12 +9,19 @@ export type Site = {
   readonly router: RouterEntry;
   /** What goes to which server, at least one; each server once. */
   readonly forwards: readonly Forward[];
+  /** Who sends what LAN hosts send to the public IPv4 to the servers: the router at once, or the VPS. */
+  readonly hairpin: "router" | "vps";
   readonly tunnel: TunnelEntry;
 };
 
 /** The home servers' addresses. */
 export function serversOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
   return forwards.map(({ server }) => server);
+}
+
+/** Those whose own connections leave with the public IPv4. */
+export function sendersOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
+  return forwards.filter(({ egress }) => egress === "vps").map(({ server }) => server);
 }
 
 /** Absent keys are found on the host. */

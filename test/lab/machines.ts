@@ -142,7 +142,11 @@ export async function eventually<T>(seconds: number, attempt: () => Promise<T>):
 
 /** A command on a machine that runs until `stop`, which resolves to its output. */
 export function background(machine: string, script: string): { stop(): Promise<string> } {
-  const child = spawn(`${root}/scripts/lab`, ["ssh", machine, script], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(`${root}/scripts/lab`, ["ssh", machine, script], {
+    stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own: the shell would die alone, and ssh go on without it.
+    detached: true,
+  });
   let output = "";
   child.stdout.on("data", (chunk) => {
     output += chunk;
@@ -150,7 +154,7 @@ export function background(machine: string, script: string): { stop(): Promise<s
   const closed = new Promise<void>((resolve) => child.on("close", () => resolve()));
   return {
     stop: async () => {
-      child.kill("SIGTERM");
+      process.kill(-Number(child.pid), "SIGTERM");
       await closed;
       return output;
     },

@@ -1,10 +1,11 @@
 import { quote, required } from "../../core/script.js";
 import type { State } from "../../core/state.js";
+import type { Conflict } from "../../core/step.js";
 import { earlierRules } from "../../hosts/router/earlier-rules.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
 import { maxServers } from "../../inventory/forwards.js";
-import { type Site, serversOf } from "../../inventory/site.js";
-import { type RouterStep, rulePriorities } from "./step.js";
+import { type Site, sendersOf, serversOf } from "../../inventory/site.js";
+import { type RouterStep, replyMark, replyMarkText, rulePriorities } from "./step.js";
 
 /**
  * The policy rules as the kernel has them: for each server, first `main` without its default route, so that the LAN
@@ -17,9 +18,10 @@ export const rules: RouterStep = {
     new Map(
       [...design.slots].flatMap(([server, slot]): [string, State][] => {
         const { main, table } = rulePriorities(slot);
+        const which = sendersOf(site).includes(server) ? allOf(server) : repliesOf(server);
         return [
-          [String(main), { rule: `from ${server} lookup main suppress_prefixlength 0` }],
-          [String(table), { rule: `from ${server} lookup ${site.tunnel.table}` }],
+          [String(main), { rule: `${which} lookup main suppress_prefixlength 0` }],
+          [String(table), { rule: `${which} lookup ${site.tunnel.table}` }],
         ];
       }),
     ),
@@ -81,20 +83,51 @@ done`,
           ? `ds4 needs the priorities ${listOf(needed)}: give that rule another one`
           : "choose another table for ds4 with 'tunnel: { table: … }'",
       }));
-    return [...earlier, ...taken];
+    return [...earlier, ...taken, ...markConflicts(site, router, own)];
   },
 };
+
+/** What a server sends. */
+const allOf = (server: string) => `from ${server}`;
+/** The same, as far as it belongs to what came in by the tunnel. */
+const repliesOf = (server: string) => `from ${server} fwmark ${replyMarkText}`;
 
 /** The rules of the servers that are wanted and that were, in the form in which ds4 makes them. */
 function knownRules(site: Site, { owned }: RouterFacts): ReadonlySet<string> {
   const servers = [...serversOf(site), ...(owned?.servers ?? [])];
   const tables = [site.tunnel.table, owned?.table ?? site.tunnel.table];
   return new Set(
-    servers.flatMap((server) => [
-      `from ${server} lookup main suppress_prefixlength 0`,
-      ...tables.map((table) => `from ${server} lookup ${table}`),
-    ]),
+    servers
+      .flatMap((server) => [allOf(server), repliesOf(server)])
+      .flatMap((which) => [
+        `${which} lookup main suppress_prefixlength 0`,
+        ...tables.map((table) => `${which} lookup ${table}`),
+      ]),
   );
+}
+
+/** Rules and firewall sections of others that count on the bit by which ds4 tells replies. */
+function markConflicts(site: Site, router: RouterFacts, own: ReadonlySet<string>): readonly Conflict[] {
+  if (sendersOf(site).length === site.forwards.length) return [];
+  const byRule = readRules(router.rules)
+    .filter(([, rule]) => !own.has(rule) && hasBit(/ fwmark (\S+)/.exec(` ${rule}`)?.[1]))
+    .map(([priority, rule]) => `the routing rule '${priority}: ${rule}'`);
+  const bySection = router.firewall.flatMap(({ name, type, options }) =>
+    ["mark", "set_mark", "set_xmark"]
+      .filter((option) => hasBit(String(options[option] ?? "")))
+      .map((option) => `the firewall's ${type} '${options.name ?? name}' (${option} ${options[option]})`),
+  );
+  return [...byRule, ...bySection].map((what) => ({
+    host: "router",
+    message: `${what} on the router uses the mark ${replyMarkText}, by which ds4 tells the replies of a server with 'egress: isp'`,
+    hint: "give it a mark and a mask without that bit, or leave 'egress: isp' out",
+  }));
+}
+
+/** Whether `MARK` or `MARK/MASK` has ds4's bit. A mask of all bits says that nobody chose one. */
+function hasBit(text = ""): boolean {
+  const [mark = 0, mask = 0] = text.replace(/^!\s*/, "").split("/").map(Number);
+  return ((mask === 0xffffffff ? mark : mark | mask) & replyMark) !== 0;
 }
 
 /** The first server's two priorities are ds4's alone; the others' may be somebody's on a router without so many. */

@@ -13,5 +13,21 @@ export function suffixOf({ slots }: Pick<Design, "slots">, server: string): stri
   return slot === 0 ? "" : `_${slot + 1}`;
 }
 
+/**
+ * The bit of marks that says that a packet belongs to a connection which came in by the tunnel. mwan3 has 0x3f00, pbr
+ * and Tailscale 0xff0000, and the usual example for tc's ctinfo 0xfd000000.
+ */
+export const replyMark = 0x02000000;
+/** The same with its mask, as UCI and `ip rule` have it. */
+export const replyMarkText = `0x${replyMark.toString(16)}/0x${replyMark.toString(16)}`;
+
+const reload = "{ /etc/init.d/firewall reload; firewall=loaded; }";
+/** The firewall has to be reloaded: its files have changed. */
+export const firewallStale = "firewall=stale";
+/** Reloads it where its files have changed. */
+export const reloadStale = `[ "\${firewall:-}" != stale ] || ${reload}`;
+/** Reloads it, but for where that was done since its files have changed. */
+export const reloadFirewall = `[ "\${firewall:-}" = loaded ] || ${reload}`;
+
 /** Yields to the tunnel's own default route, and stays when that goes. */
 export const unreachableMetric = 9999;

@@ -4,7 +4,7 @@ import type { State } from "../../core/state.js";
 import { wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
 import { protocolNumber, protocolWord } from "../../inventory/protocols.js";
-import { serversOf } from "../../inventory/site.js";
+import { sendersOf, serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { barrierConflicts } from "./barriers.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
@@ -42,6 +42,7 @@ function rules({
   design,
 }: World): Readonly<Record<Family, Readonly<Record<string, readonly string[]>>>> {
   const servers = serversOf(site).map((server) => `${server}/32`);
+  const senders = sendersOf(site).map((server) => `${server}/32`);
   const address = `${design.uplinkIPv4}/32`;
   const [tunnel, uplink] = [site.tunnel.name, design.uplink];
   const known = "-m conntrack --ctstate RELATED,ESTABLISHED";
@@ -65,10 +66,10 @@ function rules({
         // No visitor has such an address, and what the server sends there would end in the provider's own network.
         ...bogons.map((range) => `-s ${range} -o ${tunnel} -j DROP`),
         ...bogons.map((range) => `-d ${range} -i ${tunnel} -j DROP`),
-        ...servers.flatMap((server) => [
-          `-s ${server} -i ${tunnel} -o ${uplink} -j ACCEPT`,
-          `-d ${server} -i ${uplink} -o ${tunnel} -m conntrack --ctstate DNAT -j ACCEPT`,
-        ]),
+        ...senders.map((server) => `-s ${server} -i ${tunnel} -o ${uplink} -j ACCEPT`),
+        ...servers.map(
+          (server) => `-d ${server} -i ${uplink} -o ${tunnel} -m conntrack --ctstate DNAT -j ACCEPT`,
+        ),
         `-i ${tunnel} -j DROP`,
         `-o ${tunnel} -j DROP`,
       ],
@@ -84,7 +85,7 @@ function rules({
         ),
         ...turnOver(site.forwards, `-d ${address} -i ${uplink}`),
       ],
-      "nat POSTROUTING": servers.map(
+      "nat POSTROUTING": senders.map(
         (server) => `-s ${server} -o ${uplink} -j SNAT --to-source ${design.uplinkIPv4}`,
       ),
     },
