@@ -9,13 +9,19 @@ export function quote(value: string | number): string {
 
 /**
  * Lines that write `content` to `path` by way of a temporary file beside it, root's and with `mode` (octal). A folder
- * that is made for a file that only root may read is root's alone, too.
+ * that is made for a file that only root may read is root's alone, too. `check` is a line about the temporary file.
  */
-export function writeFile(path: string, content: string, mode: string): readonly string[] {
+export function writeFile(
+  path: string,
+  content: string,
+  mode: string,
+  check?: (temporary: string) => string,
+): readonly string[] {
   const temporary = quote(`${path}.ds4-new`);
   return [
     `( umask ${mode.endsWith("00") ? "077" : "022"}; mkdir -p ${quote(path.slice(0, path.lastIndexOf("/")) || "/")} )`,
     `( umask 077; printf '%s' ${quote(content)} >${temporary} )`,
+    ...(check === undefined ? [] : [check(temporary)]),
     `chmod ${mode} ${temporary}`,
     `mv -f ${temporary} ${quote(path)}`,
   ];

@@ -51,6 +51,17 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
       "server says already that all of it goes to one server",
       "Keep one of the two: in forward, that is an entry with `traffic: all`.",
     );
+  if (valueAt(["home"]) !== undefined) {
+    const egresses = [["egress"], ...entries.map((_, at) => ["forward", at, "egress"])];
+    for (const path of egresses.filter((path) => valueAt(path) === "isp"))
+      add(
+        path,
+        "isp takes an OpenWrt router at home",
+        "With home, leave it out: what the servers begin leaves with the public IPv4.",
+      );
+    if (valueAt(["hairpin"]) === "router")
+      add(["hairpin"], "there is no OpenWrt router in this site", "With home, leave it out.");
+  }
   const servers = [["server"], ...entries.map((_, at) => ["forward", at, "server"])].flatMap((path) => {
     const server = readAs("server", path);
     return server === undefined ? [] : [{ path, server }];

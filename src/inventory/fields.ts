@@ -22,6 +22,7 @@ import {
 // What editors can check by themselves; the checks above decide.
 const ipv4 = { format: "ipv4", pattern: "^\\d+(\\.\\d+){3}$" };
 const device = { maxLength: INTERFACE_BYTES, pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]*$" };
+const egress = z.enum(["vps", "isp"]);
 
 /** Every key with its own check, by path: the cross-field checks read what is right by itself from here. */
 export const fields = {
@@ -108,6 +109,16 @@ export const fields = {
     examples: ["192.168.1.210"],
     ...ipv4,
   }),
+  egress: egress.meta({
+    description:
+      "By which way what the servers begin themselves leaves: with the public IPv4 (`vps`, by itself) or by the home's provider (`isp`).",
+    examples: ["vps"],
+  }),
+  hairpin: z.enum(["router", "vps"]).meta({
+    description:
+      "What takes LAN hosts that use the public IPv4 to the servers: the router (by itself), or the VPS after a trip through the internet.",
+    examples: ["router"],
+  }),
   "forward.server": server.meta({
     description: "A home server's IPv4 address in the LAN.",
     examples: ["192.168.1.210"],
@@ -121,6 +132,10 @@ export const fields = {
       { type: ["string", "integer"] },
       { type: "array", minItems: 1, items: { type: ["string", "integer"] } },
     ],
+  }),
+  "forward.egress": egress.meta({
+    description: "By which way what this server begins itself leaves. By itself what `egress` says for all.",
+    examples: ["isp"],
   }),
   "tunnel.name": tunnelName.meta({
     description: "The tunnel's name on both hosts. By itself wrap1.",

@@ -21,10 +21,14 @@ export type Traffic = {
   readonly flows: readonly Flow[];
 };
 
+/** By which way what a server begins itself leaves: with the public IPv4, or by the home's provider. */
+export type Egress = "vps" | "isp";
+
 /** What goes to one server. */
 export type Forward = Traffic & {
   /** IPv4 in the router's LAN. */
   readonly server: string;
+  readonly egress: Egress;
   /** Where the inventory file says so. */
   readonly line: number;
 };

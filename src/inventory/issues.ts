@@ -78,7 +78,9 @@ function explainMissing(name: string): { message: string; hint: string } {
         }
       : { message: `${name}: has no keys under it`, hint: "Leave it out, or indent what belongs to it." };
   const required =
-    name === "server" || name.startsWith("forward.") || name.endsWith(".ssh") || name === "home.kind";
+    name === "server" ||
+    ["forward.server", "forward.traffic", "home.kind"].includes(name) ||
+    name.endsWith(".ssh");
   const line = `${name.split(".").at(-1)}: ${exampleOf(name)}`;
   return required
     ? {

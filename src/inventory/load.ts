@@ -42,7 +42,7 @@ function siteName(file: string): string {
 }
 
 function toSite(
-  { vps, router, home, server, forward = [], tunnel }: SiteFile,
+  { vps, router, home, server, forward = [], egress = "vps", hairpin = "router", tunnel }: SiteFile,
   file: string,
   { positionOf }: YamlDocument,
 ): Site {
@@ -54,12 +54,14 @@ function toSite(
     ...(home && { home: dropUndefined(home) }),
     forwards:
       server === undefined
-        ? forward.map(({ server, traffic }, at) => ({
+        ? forward.map(({ server, traffic, egress: own = egress }, at) => ({
             server,
+            egress: own,
             line: positionOf(["forward", at]).line,
             ...traffic,
           }))
-        : [{ server, line: positionOf(["server"]).line, all: { except: [] }, flows: [] }],
+        : [{ server, egress, line: positionOf(["server"]).line, all: { except: [] }, flows: [] }],
+    hairpin,
     tunnel: { name: "wrap1", table: 42, ...dropUndefined(tunnel ?? {}) },
   };
 }

@@ -36,11 +36,14 @@ export const siteSchema = z
       .optional()
       .meta({ description: "Instead of `router`: a Linux machine at home ends the tunnel." }),
     server: fields.server.optional(),
+    egress: fields.egress.optional(),
+    hairpin: fields.hairpin.optional(),
     forward: z
       .array(
         z.strictObject({
           server: fields["forward.server"],
           traffic: fields["forward.traffic"],
+          egress: fields["forward.egress"].optional(),
         }),
       )
       .min(1)

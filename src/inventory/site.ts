@@ -12,6 +12,8 @@ export type Site = {
   readonly home?: HomeEntry;
   /** What goes to which server, at least one; each server once. */
   readonly forwards: readonly Forward[];
+  /** Who sends what LAN hosts send to the public IPv4 to the servers: the router at once, or the VPS. */
+  readonly hairpin: "router" | "vps";
   readonly tunnel: TunnelEntry;
 };
 
@@ -23,6 +25,11 @@ export function hostsOf(site: Site): readonly HostName[] {
 /** The home servers' addresses. */
 export function serversOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
   return forwards.map(({ server }) => server);
+}
+
+/** Those whose own connections leave with the public IPv4. */
+export function sendersOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
+  return forwards.filter(({ egress }) => egress === "vps").map(({ server }) => server);
 }
 
 /** What brings it all back at boot on a Linux host: a unit, or a stanza in interfaces.d. */

@@ -43,16 +43,17 @@ export function fileState(content: string, mode = "600"): State {
   return { mode, owner: "0", content };
 }
 
-/** Lines that write and remove files. */
+/** Lines that write and remove files; `checks` gives, by path, the line that looks at the new one before it counts. */
 export function renderFiles(
   changes: Parameters<typeof wanted>[0],
   context: RenderContext,
+  checks: Readonly<Record<string, (file: string) => string>> = {},
 ): readonly string[] {
   return [
     ...unwanted(changes).flatMap(({ id }) => [context.mark(id), `rm -f ${quote(id)}`]),
     ...wanted(changes).flatMap(({ id, to }) => [
       context.mark(id),
-      ...writeFile(id, String(to.content), String(to.mode)),
+      ...writeFile(id, String(to.content), String(to.mode), checks[id]),
       ...(to.owner === "0" ? [`chown 0:0 ${quote(id)}`] : []),
     ]),
   ];

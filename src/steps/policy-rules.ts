@@ -5,19 +5,33 @@ import type { Conflict, HostName } from "../core/step.js";
 import type { Design } from "../hosts/design.js";
 import { earlierRules, rulePriorities } from "../hosts/earlier-rules.js";
 import { maxServers } from "../inventory/forwards.js";
-import { type Site, serversOf } from "../inventory/site.js";
+import { type Site, sendersOf, serversOf } from "../inventory/site.js";
 
 /** What ds4 knows of its own on the host whose rules they are. */
 type Known = { readonly owned: Owned | undefined; readonly marked: boolean };
+
+/**
+ * The bit of marks that says that a packet belongs to a connection which came in by the tunnel. mwan3 has 0x3f00, pbr
+ * and Tailscale 0xff0000, and the usual example for tc's ctinfo 0xfd000000.
+ */
+export const replyMark = 0x02000000;
+/** The same with its mask, as UCI and `ip rule` have it. */
+export const replyMarkText = `0x${replyMark.toString(16)}/0x${replyMark.toString(16)}`;
+
+/** What a server sends. */
+const allOf = (server: string) => `from ${server}`;
+/** The same, as far as it belongs to what came in by the tunnel. */
+const repliesOf = (server: string) => `from ${server} fwmark ${replyMarkText}`;
 
 /** For each server, first `main` without its default route, so that the LAN and other subnets stay reachable, then the tunnel's table. */
 export function wantedRules(site: Site, { slots }: Pick<Design, "slots">): Items {
   return new Map(
     [...slots].flatMap(([server, slot]): [string, State][] => {
       const { main, table } = rulePriorities(slot);
+      const which = sendersOf(site).includes(server) ? allOf(server) : repliesOf(server);
       return [
-        [String(main), { rule: `from ${server} lookup main suppress_prefixlength 0` }],
-        [String(table), { rule: `from ${server} lookup ${site.tunnel.table}` }],
+        [String(main), { rule: `${which} lookup main suppress_prefixlength 0` }],
+        [String(table), { rule: `${which} lookup ${site.tunnel.table}` }],
       ];
     }),
   );
@@ -83,14 +97,16 @@ export function ruleConflicts(
 }
 
 /** The rules of the servers that are wanted and that were, in the form in which ds4 makes them. */
-function knownRules(site: Site, { owned }: Known): ReadonlySet<string> {
+export function knownRules(site: Site, { owned }: Known): ReadonlySet<string> {
   const servers = [...serversOf(site), ...(owned?.servers ?? [])];
   const tables = [site.tunnel.table, owned?.table ?? site.tunnel.table];
   return new Set(
-    servers.flatMap((server) => [
-      `from ${server} lookup main suppress_prefixlength 0`,
-      ...tables.map((table) => `from ${server} lookup ${table}`),
-    ]),
+    servers
+      .flatMap((server) => [allOf(server), repliesOf(server)])
+      .flatMap((which) => [
+        `${which} lookup main suppress_prefixlength 0`,
+        ...tables.map((table) => `${which} lookup ${table}`),
+      ]),
   );
 }
 
@@ -108,7 +124,7 @@ export const clearRule = (priority: string) =>
   `while ip rule del priority ${quote(priority)} 2>/dev/null; do :; done`;
 
 /** Lines of `ip rule`, iproute2's or BusyBox's: priority and the rest in one spacing. */
-function readRules(text: string): readonly (readonly [string, string])[] {
+export function readRules(text: string): readonly (readonly [string, string])[] {
   return text.split("\n").flatMap((line) => {
     const match = /^(\d+):\s+(.*?)\s*$/.exec(line);
     return match ? [[match[1] ?? "", (match[2] ?? "").replace(/\s+proto\S* \S+/, "")] as const] : [];

@@ -228,6 +228,20 @@ const onRouter: readonly Damage[] = [
     drift: ["router firewall ds4_outer: missing"],
   },
   {
+    name: "the file for fw4 edited",
+    round: 1,
+    machine: "router",
+    script: "echo '# mine' >>/etc/nftables.d/ds4.nft",
+    drift: ["router file /etc/nftables.d/ds4.nft: content"],
+  },
+  {
+    name: "a chain of that file emptied",
+    round: 4,
+    machine: "router",
+    script: "nft flush chain inet fw4 ds4_hairpin_in",
+    drift: ["router firewall ds4_hairpin_in: missing"],
+  },
+  {
     name: "a rule gone from the kernel",
     round: 1,
     machine: "router",

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { must, on } from "./machines.js";
+import { background, must, on } from "./machines.js";
 
 export const publicIPv4 = "203.0.113.144";
 export const server = "192.168.1.210";
@@ -26,6 +26,19 @@ export async function expectEveryProtocol(): Promise<void> {
   expect(udp).toMatch(new RegExp(`^${client} \\d+ hello`));
   const sctp = await must("client", `(echo; sleep 2) | ncat --sctp -w 5 ${publicIPv4} 9000`);
   expect(sctp).toMatch(new RegExp(`^${client} \\d+`));
+}
+
+/** Pings by a visitor ten times a second until `stop`: how many were answered, and the numbers of those that never were. */
+export function pinging(): { stop(): Promise<{ answered: number; lost: readonly number[] }> } {
+  const pings = background("client", `ping -n -i 0.1 ${publicIPv4}`);
+  return {
+    stop: async () => {
+      const answered = [...(await pings.stop()).matchAll(/ icmp_seq=(\d+) ttl=/g)].map(([, n]) => Number(n));
+      // The last ones may be on their way yet.
+      const sent = Array.from({ length: Math.max(0, ...answered) }, (_, at) => at + 1);
+      return { answered: answered.length, lost: sent.filter((number) => !answered.includes(number)) };
+    },
+  };
 }
 
 /** No visitor gets an answer from the home server. */

@@ -44,7 +44,7 @@ const paths = [
   ...["ssh", "uplink", "endpoint", "zones", "lan"].map((key) => ["router", key]),
   ...["name", "mtu", "table"].map((key) => ["tunnel", key]),
   ["router", "zones", "wan"],
-  ...["vps", "router", "server", "tunnel", "__proto__", "other"].map((key) => [key]),
+  ...["vps", "router", "server", "egress", "hairpin", "tunnel", "__proto__", "other"].map((key) => [key]),
 ];
 
 function withValue(path: readonly string[], value: unknown): Record<string, unknown> {
@@ -84,7 +84,9 @@ describe("any inventory", () => {
         if (site === undefined) return;
         // What was accepted is typed and canonical: saying the same again changes nothing.
         const { name: _name, file: _file, forwards, ...again } = site;
-        const reread = parse(stringify({ ...again, server: forwards[0]?.server }));
+        const reread = parse(
+          stringify({ ...again, server: forwards[0]?.server, egress: forwards[0]?.egress }),
+        );
         expect({ ...reread, forwards: forwards.map((one) => ({ ...one, line: 0 })) }).toEqual({
           ...site,
           forwards: forwards.map((one) => ({ ...one, line: 0 })),

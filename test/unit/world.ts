@@ -18,7 +18,7 @@ export const site: Site = parseSite(
 
 /** The short form of an inventory: all of it to one server. */
 export const allTo = (server: string): Site["forwards"] => [
-  { server, line: 3, all: { except: [] }, flows: [] },
+  { server, egress: "vps", line: 3, all: { except: [] }, flows: [] },
 ];
 export const server = "192.168.1.210";
 
@@ -119,7 +119,9 @@ export const router: RouterFacts = {
     ["eth1", 1500],
   ]),
   network: parseUciExport("config interface 'lan'\n\toption device 'br-lan'\n"),
-  firewall: parseUciExport("config zone\n\toption name 'lan'\n\tlist network 'lan'\n"),
+  firewall: parseUciExport(
+    "config zone\n\toption name 'lan'\n\tlist network 'lan'\n\toption forward 'ACCEPT'\n",
+  ),
   zones: [
     { name: "lan", networks: ["lan"], devices: [] },
     { name: "wan", networks: ["wan", "wan6"], devices: [] },

@@ -1,16 +1,20 @@
 import { HostError } from "../../core/errors.js";
 import { whyNotGlobal6 } from "../../inventory/addresses.js";
+import { showFlow } from "../../inventory/forwards.js";
 import { type RouterEntry, type Site, serversOf } from "../../inventory/site.js";
-import { type Design, type HomeSide, makeDesign, numberServers } from "../design.js";
+import { type Design, makeDesign, numberServers } from "../design.js";
 import { earlierRules } from "../earlier-rules.js";
 import { deriveEndpoint } from "../endpoint.js";
 import type { VpsFacts } from "../vps/facts.js";
 import { networkOf, type RouterFacts, type RouterInterface } from "./facts.js";
+import { findHairpin, type Hairpin, isLongMove } from "./hairpin.js";
 
 /** The same where an OpenWrt router ends the tunnel. */
 export type RouterDesign = Design & {
   readonly wanZone: string;
   readonly lanZone: string;
+  /** How the router takes LAN hosts that use the public IPv4 to the servers; undefined where they go by the VPS. */
+  readonly hairpin: Hairpin | undefined;
 };
 
 const isGlobal6 = (address: string) => whyNotGlobal6(address) === undefined;
@@ -19,20 +23,49 @@ const isGlobal6 = (address: string) => whyNotGlobal6(address) === undefined;
 export function makeRouterDesign(site: Site, vps: VpsFacts, router: RouterFacts): RouterDesign {
   const entry = site.router;
   if (entry === undefined) throw new Error("a site without a router");
-  const { design, side } = makeDesign(site, vps, "router", (publicIPv4) => {
+  const { design, side } = makeDesign(site, vps, "router", (publicIPv4, notes) => {
     const gateway = findGateway(entry, router);
+    if (site.forwards.some(({ egress }) => egress === "isp") && !router.rules.includes("default main")) {
+      notes.push("the router has no IPv4 default route: with 'egress: isp', a server has no way out by IPv4");
+    }
+    const zones = findZones(site, entry, router, gateway.uplink);
     return {
       remote: entry.endpoint ?? deriveEndpoint(gateway.prefix, publicIPv4),
-      ...findZones(site, entry, router, gateway.uplink),
+      ...zones,
+      hairpin: chooseHairpin(site, router, zones.lanZone, publicIPv4, notes),
       mtu: router.mtus.get(gateway.uplink.device ?? "") ?? 1500,
       way: router.way ?? [],
       slots: numberServers(site, slotsOf(router)),
       earlierRules: serversOf(site).flatMap((server) =>
         earlierRules(router.rules, server, networkOf(router, server)?.device),
       ),
-    } satisfies HomeSide & object;
+    };
   });
-  return { ...design, wanZone: side.wanZone, lanZone: side.lanZone };
+  const { wanZone, lanZone, hairpin } = side;
+  return { ...design, wanZone, lanZone, hairpin };
+}
+
+/** How LAN hosts that use the public IPv4 get to the servers, with what is to be known of it in `notes`. */
+function chooseHairpin(
+  site: Site,
+  router: RouterFacts,
+  lanZone: string,
+  publicIPv4: string,
+  notes: string[],
+): Hairpin | undefined {
+  if (site.hairpin === "vps") return undefined;
+  const hairpin = findHairpin(router, serversOf(site), lanZone);
+  const long = site.forwards.flatMap(({ flows }) => flows.filter(isLongMove)).map(showFlow);
+  if (hairpin === undefined) {
+    notes.push(
+      `the router's firewall zone ${lanZone} forwards nothing among its own hosts: those that use ${publicIPv4} go by the VPS`,
+    );
+  } else if (long.length > 0) {
+    notes.push(
+      `hosts of the LAN reach ${long.join(", ")} by way of the VPS: more than 1,024 ports can't be moved on the router`,
+    );
+  }
+  return hairpin;
 }
 
 function findGateway(entry: RouterEntry, router: RouterFacts): { uplink: RouterInterface; prefix: string } {

@@ -85,7 +85,7 @@ for d in /sys/class/net/*; do mtu=; read -r mtu 2>/dev/null <"$d/mtu"; echo "mtu
 for f in /var/run/rpcd/snapshot-files/*; do [ -e "$f" ] && [ $(($(date +%s) - $(date -r "$f" +%s))) -lt 600 ] && echo pending=yes; done
 set -- $(df -Pk /etc 2>/dev/null | tail -n 1); echo "free=$4"
 { [ -w /etc ] && [ -w /etc/config ]; } || echo readonly=yes
-for f in /etc/ds4/site /etc/init.d/ds4; do [ ! -e "$f" ] || echo marked=yes; done
+for f in /etc/ds4/site /etc/init.d/ds4 /etc/nftables.d/ds4.nft; do [ ! -e "$f" ] || echo marked=yes; done
 [ ! -r /etc/ds4/packages ] || sed 's/^/package=/' /etc/ds4/packages
 true`,
   },

@@ -2,10 +2,11 @@ import { HostError } from "../../core/errors.js";
 import type { State } from "../../core/state.js";
 import { type PortRange, showPorts } from "../../inventory/forwards.js";
 import { protocolName, protocolNumber } from "../../inventory/protocols.js";
-import { serversOf } from "../../inventory/site.js";
+import { sendersOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
-import { type RouterStep, suffixOf } from "./step.js";
+import { nftChains } from "./nftables.js";
+import { type RouterStep, reloadFirewall, suffixOf } from "./step.js";
 
 /**
  * The firewall as the kernel has it: what fw4 made of ds4's zone and rules. fw4 leaves a section out that it
@@ -14,8 +15,12 @@ import { type RouterStep, suffixOf } from "./step.js";
 export const firewall: RouterStep = {
   name: "firewall",
   layer: "live",
-  desired: ({ site, design }) =>
-    new Map<string, State>([
+  desired: (world) => {
+    const { site, design } = world;
+    const included = nftChains(world).flatMap(({ name, rules }) =>
+      rules.map(({ id, text }) => [id, `${name}: ${plain(text)}`] as const),
+    );
+    return new Map<string, State>([
       [
         "zone",
         {
@@ -51,11 +56,16 @@ export const firewall: RouterStep = {
         ];
       }),
       ["ds4_bogon", { rules: [`forward_ds4: ip saddr { ${bogons.join(", ")} } drop`] }],
-      ...serversOf(site).map((server): [string, State] => [
+      ...sendersOf(site).map((server): [string, State] => [
         `ds4_out${suffixOf(design, server)}`,
         { rules: [`forward_${design.lanZone}: ip saddr ${server} jump accept_to_ds4`] },
       ]),
-    ]),
+      ...included.map(([id]): [string, State] => [
+        id,
+        { rules: included.filter(([other]) => other === id).map(([, rule]) => rule) },
+      ]),
+    ]);
+  },
   probe: () => "[ -x /sbin/fw4 ] || exit 0; nft list table inet fw4 2>&1 || :",
   parse: (section) => {
     const found = new Map<string, string[]>();
@@ -75,17 +85,10 @@ export const firewall: RouterStep = {
     );
   },
   render: (changes, context) => {
-    if (changes.some(({ to }) => to === undefined)) {
-      context.finally(reload);
-      // A reload empties the chains of a zone that is gone, and leaves them.
-      context.finally(
-        "for c in input output forward helper accept_to reject_from reject_to; do nft delete chain inet fw4 ${c}_ds4 2>/dev/null || :; done",
-      );
-    }
-    return [
-      ...changes.map(({ id }) => context.mark(id)),
-      ...(changes.some(({ to }) => to !== undefined) ? [reload] : []),
-    ];
+    context.finally(reloadFirewall);
+    // A reload empties the chains of what is gone, and leaves them.
+    if (changes.some(({ to }) => to === undefined)) context.finally(removeEmptyChains);
+    return changes.map(({ id }) => context.mark(id));
   },
   conflicts: ({ router }) =>
     router.firewall4
@@ -99,8 +102,8 @@ export const firewall: RouterStep = {
         ],
 };
 
-const reload =
-  '[ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }';
+/** One that something still jumps to stays. */
+const removeEmptyChains = `for c in $(nft list table inet fw4 2>/dev/null | awk '$1 == "chain" { c = $2; n = 0; next } $1 == "}" { if (c ~ /^ds4_|_ds4$/ && !n) print c; c = ""; next } $1 != "type" && NF { n++ }'); do nft delete chain inet fw4 "$c" 2>/dev/null || :; done`;
 
 /** The jumps to the zone's chains, and what these end with. */
 function isZone(chain: string, line: string): boolean {

@@ -11,5 +11,13 @@ export function suffixOf({ slots }: Pick<Design, "slots">, server: string): stri
   return slot === 0 ? "" : `_${slot + 1}`;
 }
 
+const reload = "{ /etc/init.d/firewall reload; firewall=loaded; }";
+/** The firewall has to be reloaded: its files have changed. */
+export const firewallStale = "firewall=stale";
+/** Reloads it where its files have changed. */
+export const reloadStale = `[ "\${firewall:-}" != stale ] || ${reload}`;
+/** Reloads it, but for where that was done since its files have changed. */
+export const reloadFirewall = `[ "\${firewall:-}" = loaded ] || ${reload}`;
+
 /** Yields to the tunnel's own default route, and stays when that goes. */
 export const unreachableMetric = 9999;

@@ -12,8 +12,8 @@ export const initScriptPath = "/etc/init.d/ds4";
  * "up" when somebody deletes it; an interface over a device like this one notices and mends itself (seen on
  * 24.10.5).
  */
-export function initScript({ site, design }: RouterWorld): string {
-  const lines = make(site.tunnel.name, wantedTunnel(design));
+export function initScript({ site, design }: Pick<RouterWorld, "site" | "design">): string {
+  const lines = make(site.tunnel.name, wantedTunnel({ site, design }));
   return `#!/bin/sh /etc/rc.common
 # Written by ds4 for the site '${site.name}': the tunnel from the VPS ends here.
 
@@ -41,11 +41,12 @@ function make(id: string, state: State): readonly string[] {
     "fi",
     `ip link set ${name} mtu ${word("mtu")}`,
     `echo ${word("rpFilter")} >/proc/sys/net/ipv4/conf/${name}/rp_filter`,
+    `echo ${word("srcValidMark")} >/proc/sys/net/ipv4/conf/${name}/src_valid_mark`,
     `ip link set ${name} ${state.up ? "up" : "down"}`,
   ];
 }
 
-function wantedTunnel(design: RouterWorld["design"]): State {
+function wantedTunnel({ site, design }: Pick<RouterWorld, "site" | "design">): State {
   return {
     local: design.remote,
     remote: design.local,
@@ -55,6 +56,8 @@ function wantedTunnel(design: RouterWorld["design"]): State {
     // Strict: out of the tunnel comes only what would be answered by it. That is what is for the server (no other
     // host has the rule for table 42), and not from an address that the router reaches otherwise, such as the LAN's.
     rpFilter: "1",
+    // Where the rule for table 42 asks for a mark, the filter has to ask with it.
+    srcValidMark: site.forwards.some(({ egress }) => egress === "isp") ? "1" : "0",
     up: true,
   };
 }
@@ -63,14 +66,14 @@ function wantedTunnel(design: RouterWorld["design"]): State {
 export const tunnel: RouterStep = {
   name: "tunnel",
   layer: "live",
-  desired: ({ site, design }) => new Map([[site.tunnel.name, wantedTunnel(design)]]),
+  desired: ({ site, design }) => new Map([[site.tunnel.name, wantedTunnel({ site, design })]]),
   // Each by its name: the list of all leaves those out whose MTU is below IPv6's least, 1280 (iproute2 6.1). 769 is
   // ARPHRD_TUNNEL6.
   probe: () => `[ -d /sys/module/ip6_tunnel ] || exit 0
 for d in /sys/class/net/*; do
-n=\${d##*/} mtu= flags= filter= type=
-{ read -r mtu <"$d/mtu"; read -r flags <"$d/flags"; read -r type <"$d/type"; read -r filter <"/proc/sys/net/ipv4/conf/$n/rp_filter"; } 2>/dev/null
-echo "@ $n $mtu $flags $filter"
+n=\${d##*/} c=/proc/sys/net/ipv4/conf/$n mtu= flags= filter= mark= type=
+{ read -r mtu <"$d/mtu"; read -r flags <"$d/flags"; read -r type <"$d/type"; read -r filter <"$c/rp_filter"; read -r mark <"$c/src_valid_mark"; } 2>/dev/null
+echo "@ $n $mtu $flags $filter $mark"
 [ "$type" != 769 ] || { ip -6 tunnel show "$n" 2>/dev/null; echo; }
 done
 true`,
@@ -92,6 +95,7 @@ true`,
       encaplimit: field("encaplimit"),
       hoplimit: Number(field("hoplimit")),
       rpFilter: device[4] ?? "",
+      srcValidMark: device[5] ?? "",
       up: (flags & 1) === 1,
       ...(text?.[1] === "ip/ipv6" ? {} : { kind: text?.[1] ?? "no 4in6 tunnel" }),
     };

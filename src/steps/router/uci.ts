@@ -6,10 +6,18 @@ import { rulePriorities } from "../../hosts/earlier-rules.js";
 import type { RouterWorld } from "../../hosts/world.js";
 import { showPorts } from "../../inventory/forwards.js";
 import { protocolWord } from "../../inventory/protocols.js";
-import { serversOf } from "../../inventory/site.js";
+import { sendersOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
-import { type RouterStep, suffixOf, unreachableMetric } from "./step.js";
+import { replyMarkText } from "../policy-rules.js";
+import {
+  firewallStale,
+  type RouterStep,
+  reloadFirewall,
+  reloadStale,
+  suffixOf,
+  unreachableMetric,
+} from "./step.js";
 
 /** The UCI sections, by `package.section`; `.type` is the section's type. */
 function sections({ site, design }: RouterWorld): readonly (readonly [string, State])[] {
@@ -26,13 +34,16 @@ function sections({ site, design }: RouterWorld): readonly (readonly [string, St
     ...[...design.slots].flatMap(([server, slot]): readonly (readonly [string, State])[] => {
       const suffix = suffixOf(design, server);
       const priorities = rulePriorities(slot);
-      const src = `${server}/32`;
+      const by = {
+        src: `${server}/32`,
+        ...(sendersOf(site).includes(server) ? {} : { mark: replyMarkText }),
+      };
       return [
         [
           `network.ds4_rule_main${suffix}`,
           {
             ".type": "rule",
-            src,
+            ...by,
             lookup: "main",
             suppress_prefixlength: "0",
             priority: String(priorities.main),
@@ -40,7 +51,7 @@ function sections({ site, design }: RouterWorld): readonly (readonly [string, St
         ],
         [
           `network.ds4_rule_table${suffix}`,
-          { ".type": "rule", src, lookup: table, priority: String(priorities.table) },
+          { ".type": "rule", ...by, lookup: table, priority: String(priorities.table) },
         ],
       ];
     }),
@@ -117,7 +128,7 @@ function sections({ site, design }: RouterWorld): readonly (readonly [string, St
         target: "DROP",
       },
     ],
-    ...serversOf(site).map((server) => {
+    ...sendersOf(site).map((server) => {
       const name = `ds4_out${suffixOf(design, server)}`;
       return [
         `firewall.${name}`,
@@ -164,6 +175,8 @@ export const uci: RouterStep = {
       changes.some(({ id }) => id.startsWith(`${name}.`)),
     );
     const drop = packages.map((name) => `uci revert ${name}`).join("; ");
+    const removal = lines.length === 0;
+    if (packages.includes("firewall")) context.finally(reloadFirewall);
     const staged = `{ ${packages.map((name) => `uci changes ${name}`).join("; ")}; }`;
     return [
       ...changes.map(({ id }) => context.mark(id)),
@@ -174,22 +187,25 @@ export const uci: RouterStep = {
       "{",
       // A changed section is made anew, so that no option of somebody else's stays in it.
       `for s in ${ids}; do case $has in *"$s="*) echo "delete $s" ;; esac; done`,
-      ...(lines.length === 0 ? [] : ["cat <<'DS4'", ...lines, "DS4"]),
+      ...(removal ? [] : ["cat <<'DS4'", ...lines, "DS4"]),
       `} >${batchFile}`,
       `if [ -s ${batchFile} ]; then`,
       `uci batch <${batchFile} >/dev/null`,
       // 'uci batch' ends with 0 whatever happens, so what it staged is counted, and fw4 is asked about it.
       `staged=$(${staged} | wc -l); asked=$(wc -l <${batchFile})`,
       `[ "$staged" -eq "$asked" ] || { ${drop}; fail "uci staged $staged changes of $asked"; }`,
-      ...(packages.includes("firewall")
+      // A removal breaks nothing, and has to work whatever else is wrong.
+      ...(packages.includes("firewall") && !removal
         ? [
             `said=$(fw4 check 2>&1) || { ${drop}; fail "fw4 check refuses the new rules: $said"; }`,
             `case $said in *'Section ds4_'*) ${drop}; fail "fw4 would leave out: $said" ;; esac`,
           ]
         : []),
       ...packages.map((name) => `uci commit ${name}`),
+      ...(packages.includes("firewall") ? [firewallStale] : []),
+      // What is sent another way is let through there before.
+      ...(removal ? [] : [reloadStale]),
       ...(packages.includes("network") ? ["/etc/init.d/network reload", ...settle(changes)] : []),
-      ...(packages.includes("firewall") ? ["/etc/init.d/firewall reload", "firewall_reloaded=yes"] : []),
       "fi",
       `rm -f ${batchFile}`,
     ];
@@ -266,7 +282,9 @@ function settle(changes: readonly Change[]): readonly string[] {
 function shown(state: State): readonly string[] {
   switch (state[".type"]) {
     case "rule":
-      return [`ip rule | grep -q ${quote(`^${state.priority}:`)}`];
+      return [
+        `ip rule | grep -q ${quote(`^${state.priority}:.*from ${String(state.src).replace(/\/32$/, "")} ${state.mark === undefined ? "lookup" : "fwmark"} `)}`,
+      ];
     case "route":
       return [
         `ip route show table ${quote(String(state.table))} | grep -q ${quote(state.type === "unreachable" ? "^unreachable default" : "^default dev")}`,

@@ -1,5 +1,5 @@
 import type { World } from "../../hosts/world.js";
-import { serversOf } from "../../inventory/site.js";
+import { sendersOf, serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { barrierConflicts } from "../linux/barriers.js";
 import { chainsStep, clamp, known, type Rules } from "../linux/chains.js";
@@ -9,6 +9,7 @@ import { turnOver } from "./turn-over.js";
 
 function rules({ site, design }: World): Rules {
   const servers = serversOf(site).map((server) => `${server}/32`);
+  const senders = sendersOf(site).map((server) => `${server}/32`);
   const address = `${design.uplinkIPv4}/32`;
   const [tunnel, uplink] = [site.tunnel.name, design.uplink];
   return {
@@ -30,10 +31,10 @@ function rules({ site, design }: World): Rules {
         // No visitor has such an address, and what the server sends there would end in the provider's own network.
         ...bogons.map((range) => `-s ${range} -o ${tunnel} -j DROP`),
         ...bogons.map((range) => `-d ${range} -i ${tunnel} -j DROP`),
-        ...servers.flatMap((server) => [
-          `-s ${server} -i ${tunnel} -o ${uplink} -j ACCEPT`,
-          `-d ${server} -i ${uplink} -o ${tunnel} -m conntrack --ctstate DNAT -j ACCEPT`,
-        ]),
+        ...senders.map((server) => `-s ${server} -i ${tunnel} -o ${uplink} -j ACCEPT`),
+        ...servers.map(
+          (server) => `-d ${server} -i ${uplink} -o ${tunnel} -m conntrack --ctstate DNAT -j ACCEPT`,
+        ),
         `-i ${tunnel} -j DROP`,
         `-o ${tunnel} -j DROP`,
       ],
@@ -49,7 +50,7 @@ function rules({ site, design }: World): Rules {
         ),
         ...turnOver(site.forwards, `-d ${address} -i ${uplink}`),
       ],
-      "nat POSTROUTING": servers.map(
+      "nat POSTROUTING": senders.map(
         (server) => `-s ${server} -o ${uplink} -j SNAT --to-source ${design.uplinkIPv4}`,
       ),
     },

@@ -1,24 +1,16 @@
 import { type Flow, type Forward, showPorts } from "../../inventory/forwards.js";
 import { protocolWord } from "../../inventory/protocols.js";
+import { turns } from "../turns.js";
 
-/**
- * The DNAT rules for what goes home, in the order in which they have to stand: what is chosen, what is excepted, all.
- * `match` is what all of it has in common.
- */
+/** The DNAT rules for what goes home, in their order. `match` is what all of it has in common. */
 export function turnOver(forwards: readonly Forward[], match: string): readonly string[] {
-  const chosen = forwards.flatMap(({ server, flows }) =>
-    flows.map((flow) => `${match} ${matchOf(flow)} -j DNAT --to-destination ${destination(server, flow)}`),
-  );
-  const rest = forwards.flatMap(({ server, all }) =>
-    all === undefined
-      ? []
-      : [
-          // The comment tells it from SSH's port, which the next run keeps.
-          ...all.except.map((flow) => `${match} ${matchOf(flow)} -m comment --comment except -j RETURN`),
-          `${match} -j DNAT --to-destination ${server}`,
-        ],
-  );
-  return [...chosen, ...rest];
+  return turns(forwards).map(({ flow, server }) => {
+    const matched = flow === undefined ? match : `${match} ${matchOf(flow)}`;
+    return server === undefined
+      ? // The comment tells it from SSH's port, which the next run keeps.
+        `${matched} -m comment --comment except -j RETURN`
+      : `${matched} -j DNAT --to-destination ${flow === undefined ? server : destination(server, flow)}`;
+  });
 }
 
 /** What of iptables' conditions a flow comes to. */

@@ -18,6 +18,7 @@ describe("a site without any setting", () => {
       keepPorts: [22],
       wanZone: "wan",
       lanZone: "lan",
+      hairpin: { devices: ["br-lan"], networks: new Map([["192.168.1.210", "192.168.1.0/24"]]) },
       slots: new Map([["192.168.1.210", 0]]),
       notes: ["TCP port 22 of 203.0.113.144 stays with the VPS, for SSH"],
     });

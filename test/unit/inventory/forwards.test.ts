@@ -98,11 +98,17 @@ describe("a list of servers", () => {
   it("keeps for each what goes there, and its line", () => {
     const list = forwards(`  - server: 192.168.1.210
     traffic: [tcp/443, 47]
+    egress: isp
   - { server: 192.168.1.211, traffic: all }
 `);
     expect(list).toEqual([
-      { server: "192.168.1.210", line: 4, flows: [{ protocol: 6, ports: [443, 443] }, { protocol: 47 }] },
-      { server: "192.168.1.211", line: 6, all: { except: [] }, flows: [] },
+      {
+        server: "192.168.1.210",
+        egress: "isp",
+        line: 4,
+        flows: [{ protocol: 6, ports: [443, 443] }, { protocol: 47 }],
+      },
+      { server: "192.168.1.211", egress: "vps", line: 7, all: { except: [] }, flows: [] },
     ]);
   });
 

@@ -14,7 +14,8 @@ describe("an inventory file", () => {
       file: "some/where/home.yaml",
       vps: { ssh: "root@203.0.113.144" },
       router: { ssh: "root@192.168.1.1", zones: {} },
-      forwards: [{ server: "192.168.1.210", line: 3, all: { except: [] }, flows: [] }],
+      forwards: [{ server: "192.168.1.210", egress: "vps", line: 3, all: { except: [] }, flows: [] }],
+      hairpin: "router",
       tunnel: { name: "wrap1", table: 42 },
     });
   });
@@ -40,7 +41,8 @@ describe("an inventory file", () => {
         zones: { wan: "wan", lan: "lan" },
         lan: "192.168.1.0/24",
       },
-      forwards: [{ server: "192.168.1.210", line: 46, all: { except: [] }, flows: [] }],
+      forwards: [{ server: "192.168.1.210", egress: "isp", line: 46, all: { except: [] }, flows: [] }],
+      hairpin: "vps",
       tunnel: { name: "wrap1", mtu: 1460, table: 42 },
     });
   });

@@ -28,6 +28,8 @@ const marked: RouterFacts = { ...router, marked: true, owned };
 const there = world({
   site: {
     forwards: allTo(server),
+    // The recordings are older.
+    hairpin: "vps",
     vps: { ...home.vps, endpoint: remote },
     router: { ssh: "router", zones: {}, ...home.router, endpoint: local },
   },
@@ -125,9 +127,9 @@ describe("the tunnel's table of a router", () => {
 });
 
 describe("the tunnel of a router", () => {
-  /** What the probe prints: the tunnels, then each device with its MTU, flags and rp_filter. */
+  /** What the probe prints: the tunnels, then each device with its MTU, flags, rp_filter and src_valid_mark. */
   const probed = (tunnels: string, mtu = 1460, flags = "0x10c1", rpFilter = "1") =>
-    ok(`${tunnels}\n@ lo 65536 0x9\n@ wrap1 ${mtu} ${flags} ${rpFilter}\n@ wrap10 1280 0x80\n`);
+    ok(`${tunnels}\n@ lo 65536 0x9\n@ wrap1 ${mtu} ${flags} ${rpFilter} 0\n@ wrap10 1280 0x80\n`);
   const shown = recorded("tunnel", 4).split("\n").at(-1) ?? "";
   const parse = (section: ReturnType<typeof probed>, facts = marked) =>
     tunnel.parse(section, facts, site).get("wrap1");

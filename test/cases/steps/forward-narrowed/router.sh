@@ -15,11 +15,8 @@ if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
 [ "$staged" -eq "$asked" ] || { uci revert firewall; fail "uci staged $staged changes of $asked"; }
-said=$(fw4 check 2>&1) || { uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
-case $said in *'Section ds4_'*) uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit firewall
-/etc/init.d/firewall reload
-firewall_reloaded=yes
+firewall=stale
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 file /etc/ds4/site'
@@ -37,6 +34,31 @@ table=42
 chmod 600 /etc/ds4/site.ds4-new
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
+echo '@ds4 file /etc/nftables.d/ds4.nft'
+( umask 077; mkdir -p /etc/nftables.d )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\'': part of table inet fw4.
+chain ds4_hairpin {
+	udp dport 51820 dnat ip to 192.168.1.211 comment "!fw4: ds4_hairpin"
+	meta l4proto 1 dnat ip to 192.168.1.210 comment "!fw4: ds4_hairpin"
+	tcp dport 80 dnat ip to 192.168.1.210 comment "!fw4: ds4_hairpin"
+	tcp dport 443 dnat ip to 192.168.1.210 comment "!fw4: ds4_hairpin"
+	tcp dport 2222 dnat ip to 192.168.1.210:22 comment "!fw4: ds4_hairpin"
+}
+chain ds4_hairpin_in {
+	type nat hook prerouting priority dstnat - 1; policy accept;
+	iifname "br-lan" ip daddr 203.0.113.144 jump ds4_hairpin comment "!fw4: ds4_hairpin_in"
+}
+chain ds4_hairpin_out {
+	type nat hook postrouting priority srcnat - 1; policy accept;
+	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.211 masquerade comment "!fw4: ds4_hairpin_out"
+	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.210 masquerade comment "!fw4: ds4_hairpin_out"
+}
+' >/etc/nftables.d/ds4.nft.ds4-new )
+said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
+chmod 600 /etc/nftables.d/ds4.nft.ds4-new
+mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
+chown 0:0 /etc/nftables.d/ds4.nft
+firewall=stale
 echo '@ds4 uci network.ds4_rule_main_2'
 echo '@ds4 uci network.ds4_rule_table_2'
 echo '@ds4 uci firewall.ds4_in_2_udp'
@@ -131,11 +153,11 @@ said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 c
 case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
+firewall=stale
+[ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload
-settled() { ip rule | grep -q '^4202:' || return 1; ip rule | grep -q '^4203:' || return 1; }
+settled() { ip rule | grep -q '^4202:.*from 192.168.1.211 lookup ' || return 1; ip rule | grep -q '^4203:.*from 192.168.1.211 lookup ' || return 1; }
 n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
-/etc/init.d/firewall reload
-firewall_reloaded=yes
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 rule 4202'
@@ -146,8 +168,9 @@ echo '@ds4 firewall ds4_in_2_udp'
 echo '@ds4 firewall ds4_in_icmp'
 echo '@ds4 firewall ds4_in_tcp'
 echo '@ds4 firewall ds4_out_2'
-[ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }
-[ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }
-for c in input output forward helper accept_to reject_from reject_to; do nft delete chain inet fw4 ${c}_ds4 2>/dev/null || :; done
+echo '@ds4 firewall ds4_hairpin'
+echo '@ds4 firewall ds4_hairpin_out'
+[ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
+for c in $(nft list table inet fw4 2>/dev/null | awk '$1 == "chain" { c = $2; n = 0; next } $1 == "}" { if (c ~ /^ds4_|_ds4$/ && !n) print c; c = ""; next } $1 != "type" && NF { n++ }'); do nft delete chain inet fw4 "$c" 2>/dev/null || :; done
 exit 0
 }

@@ -33,6 +33,7 @@ start() {
 	fi
 	ip link set wrap1 mtu 1460
 	echo 1 >/proc/sys/net/ipv4/conf/wrap1/rp_filter
+	echo 0 >/proc/sys/net/ipv4/conf/wrap1/src_valid_mark
 	ip link set wrap1 up
 }
 
@@ -43,6 +44,38 @@ stop() {
 chmod 700 /etc/init.d/ds4.ds4-new
 mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
 chown 0:0 /etc/init.d/ds4
+echo '@ds4 file /etc/nftables.d/ds4.nft'
+( umask 077; mkdir -p /etc/nftables.d )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\'': part of table inet fw4.
+chain ds4_hairpin {
+	tcp dport 22 return comment "!fw4: ds4_hairpin"
+	tcp dport 443 dnat ip to 192.168.1.211 comment "!fw4: ds4_hairpin"
+	tcp dport 5060 dnat ip to 192.168.1.211 comment "!fw4: ds4_hairpin"
+	udp dport 5060 dnat ip to 192.168.1.211 comment "!fw4: ds4_hairpin"
+	tcp dport 8000-8100 dnat ip to 192.168.1.211:tcp dport map { 8000 : 9000, 8001 : 9001, 8002 : 9002, 8003 : 9003, 8004 : 9004, 8005 : 9005, 8006 : 9006, 8007 : 9007, 8008 : 9008, 8009 : 9009, 8010 : 9010, 8011 : 9011, 8012 : 9012, 8013 : 9013, 8014 : 9014, 8015 : 9015, 8016 : 9016, 8017 : 9017, 8018 : 9018, 8019 : 9019, 8020 : 9020, 8021 : 9021, 8022 : 9022, 8023 : 9023, 8024 : 9024, 8025 : 9025, 8026 : 9026, 8027 : 9027, 8028 : 9028, 8029 : 9029, 8030 : 9030, 8031 : 9031, 8032 : 9032, 8033 : 9033, 8034 : 9034, 8035 : 9035, 8036 : 9036, 8037 : 9037, 8038 : 9038, 8039 : 9039, 8040 : 9040, 8041 : 9041, 8042 : 9042, 8043 : 9043, 8044 : 9044, 8045 : 9045, 8046 : 9046, 8047 : 9047, 8048 : 9048, 8049 : 9049, 8050 : 9050, 8051 : 9051, 8052 : 9052, 8053 : 9053, 8054 : 9054, 8055 : 9055, 8056 : 9056, 8057 : 9057, 8058 : 9058, 8059 : 9059, 8060 : 9060, 8061 : 9061, 8062 : 9062, 8063 : 9063, 8064 : 9064, 8065 : 9065, 8066 : 9066, 8067 : 9067, 8068 : 9068, 8069 : 9069, 8070 : 9070, 8071 : 9071, 8072 : 9072, 8073 : 9073, 8074 : 9074, 8075 : 9075, 8076 : 9076, 8077 : 9077, 8078 : 9078, 8079 : 9079, 8080 : 9080, 8081 : 9081, 8082 : 9082, 8083 : 9083, 8084 : 9084, 8085 : 9085, 8086 : 9086, 8087 : 9087, 8088 : 9088, 8089 : 9089, 8090 : 9090, 8091 : 9091, 8092 : 9092, 8093 : 9093, 8094 : 9094, 8095 : 9095, 8096 : 9096, 8097 : 9097, 8098 : 9098, 8099 : 9099, 8100 : 9100 } comment "!fw4: ds4_hairpin"
+	tcp dport 2222 dnat ip to 192.168.1.211:22 comment "!fw4: ds4_hairpin"
+	meta l4proto 47 dnat ip to 192.168.1.211 comment "!fw4: ds4_hairpin"
+	meta l4proto 132 dnat ip to 192.168.1.212 comment "!fw4: ds4_hairpin"
+	tcp dport 8443 return comment "!fw4: ds4_hairpin"
+	meta l4proto 1 return comment "!fw4: ds4_hairpin"
+	dnat ip to 192.168.1.210 comment "!fw4: ds4_hairpin"
+}
+chain ds4_hairpin_in {
+	type nat hook prerouting priority dstnat - 1; policy accept;
+	iifname "br-lan" ip daddr 203.0.113.144 jump ds4_hairpin comment "!fw4: ds4_hairpin_in"
+}
+chain ds4_hairpin_out {
+	type nat hook postrouting priority srcnat - 1; policy accept;
+	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.210 masquerade comment "!fw4: ds4_hairpin_out"
+	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.211 masquerade comment "!fw4: ds4_hairpin_out"
+	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.212 masquerade comment "!fw4: ds4_hairpin_out"
+}
+' >/etc/nftables.d/ds4.nft.ds4-new )
+said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
+chmod 600 /etc/nftables.d/ds4.nft.ds4-new
+mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
+chown 0:0 /etc/nftables.d/ds4.nft
+firewall=stale
 echo '@ds4 boot ds4'
 /etc/init.d/ds4 enable || :
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/ds4/'
@@ -280,11 +313,11 @@ said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 c
 case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
+firewall=stale
+[ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload
-settled() { ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; ip rule | grep -q '^4200:' || return 1; ip rule | grep -q '^4201:' || return 1; ip rule | grep -q '^4202:' || return 1; ip rule | grep -q '^4203:' || return 1; ip rule | grep -q '^4204:' || return 1; ip rule | grep -q '^4205:' || return 1; ip route show table 42 | grep -q '^default dev' || return 1; ip route show table 42 | grep -q '^unreachable default' || return 1; }
+settled() { ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; ip rule | grep -q '^4200:.*from 192.168.1.210 lookup ' || return 1; ip rule | grep -q '^4201:.*from 192.168.1.210 lookup ' || return 1; ip rule | grep -q '^4202:.*from 192.168.1.211 lookup ' || return 1; ip rule | grep -q '^4203:.*from 192.168.1.211 lookup ' || return 1; ip rule | grep -q '^4204:.*from 192.168.1.212 lookup ' || return 1; ip rule | grep -q '^4205:.*from 192.168.1.212 lookup ' || return 1; ip route show table 42 | grep -q '^default dev' || return 1; ip route show table 42 | grep -q '^unreachable default' || return 1; }
 n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
-/etc/init.d/firewall reload
-firewall_reloaded=yes
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
@@ -316,6 +349,9 @@ echo '@ds4 firewall ds4_bogon'
 echo '@ds4 firewall ds4_out'
 echo '@ds4 firewall ds4_out_2'
 echo '@ds4 firewall ds4_out_3'
-[ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }
+echo '@ds4 firewall ds4_hairpin'
+echo '@ds4 firewall ds4_hairpin_in'
+echo '@ds4 firewall ds4_hairpin_out'
+[ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
 exit 0
 }

@@ -18,6 +18,27 @@ table=42
 chmod 600 /etc/ds4/site.ds4-new
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
+echo '@ds4 file /etc/nftables.d/ds4.nft'
+( umask 077; mkdir -p /etc/nftables.d )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\'': part of table inet fw4.
+chain ds4_hairpin {
+	tcp dport 22 return comment "!fw4: ds4_hairpin"
+	dnat ip to 192.168.1.211 comment "!fw4: ds4_hairpin"
+}
+chain ds4_hairpin_in {
+	type nat hook prerouting priority dstnat - 1; policy accept;
+	iifname "br-lan" ip daddr 203.0.113.144 jump ds4_hairpin comment "!fw4: ds4_hairpin_in"
+}
+chain ds4_hairpin_out {
+	type nat hook postrouting priority srcnat - 1; policy accept;
+	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.211 masquerade comment "!fw4: ds4_hairpin_out"
+}
+' >/etc/nftables.d/ds4.nft.ds4-new )
+said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
+chmod 600 /etc/nftables.d/ds4.nft.ds4-new
+mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
+chown 0:0 /etc/nftables.d/ds4.nft
+firewall=stale
 echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_rule_table'
 echo '@ds4 uci firewall.ds4_in'
@@ -72,11 +93,11 @@ said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 c
 case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
+firewall=stale
+[ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload
-settled() { ip rule | grep -q '^4200:' || return 1; ip rule | grep -q '^4201:' || return 1; }
+settled() { ip rule | grep -q '^4200:.*from 192.168.1.211 lookup ' || return 1; ip rule | grep -q '^4201:.*from 192.168.1.211 lookup ' || return 1; }
 n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
-/etc/init.d/firewall reload
-firewall_reloaded=yes
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 rule 4200'
@@ -87,6 +108,8 @@ while ip rule del priority 4201 2>/dev/null; do :; done
 ip rule | grep -q '^4201:' || ip rule add priority 4201 from 192.168.1.211 lookup 42 protocol static
 echo '@ds4 firewall ds4_in'
 echo '@ds4 firewall ds4_out'
-[ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }
+echo '@ds4 firewall ds4_hairpin'
+echo '@ds4 firewall ds4_hairpin_out'
+[ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
 exit 0
 }

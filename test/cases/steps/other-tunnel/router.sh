@@ -35,6 +35,7 @@ start() {
 	fi
 	ip link set home4 mtu 1280
 	echo 1 >/proc/sys/net/ipv4/conf/home4/rp_filter
+	echo 0 >/proc/sys/net/ipv4/conf/home4/src_valid_mark
 	ip link set home4 up
 }
 
@@ -76,15 +77,15 @@ said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 c
 case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
+firewall=stale
+[ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload
-/etc/init.d/firewall reload
-firewall_reloaded=yes
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 route default/42'
 ip route del default dev wrap1 table 42 2>/dev/null || :
 ip route replace default dev home4 scope link table 42 proto static
 echo '@ds4 firewall zone'
-[ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }
+[ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
 exit 0
 }

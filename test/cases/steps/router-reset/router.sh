@@ -33,6 +33,7 @@ start() {
 	fi
 	ip link set wrap1 mtu 1460
 	echo 1 >/proc/sys/net/ipv4/conf/wrap1/rp_filter
+	echo 0 >/proc/sys/net/ipv4/conf/wrap1/src_valid_mark
 	ip link set wrap1 up
 }
 
@@ -43,6 +44,27 @@ stop() {
 chmod 700 /etc/init.d/ds4.ds4-new
 mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
 chown 0:0 /etc/init.d/ds4
+echo '@ds4 file /etc/nftables.d/ds4.nft'
+( umask 077; mkdir -p /etc/nftables.d )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\'': part of table inet fw4.
+chain ds4_hairpin {
+	tcp dport 22 return comment "!fw4: ds4_hairpin"
+	dnat ip to 192.168.1.210 comment "!fw4: ds4_hairpin"
+}
+chain ds4_hairpin_in {
+	type nat hook prerouting priority dstnat - 1; policy accept;
+	iifname "br-lan" ip daddr 203.0.113.144 jump ds4_hairpin comment "!fw4: ds4_hairpin_in"
+}
+chain ds4_hairpin_out {
+	type nat hook postrouting priority srcnat - 1; policy accept;
+	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.210 masquerade comment "!fw4: ds4_hairpin_out"
+}
+' >/etc/nftables.d/ds4.nft.ds4-new )
+said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
+chmod 600 /etc/nftables.d/ds4.nft.ds4-new
+mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
+chown 0:0 /etc/nftables.d/ds4.nft
+firewall=stale
 echo '@ds4 boot ds4'
 /etc/init.d/ds4 enable || :
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/ds4/'
@@ -163,11 +185,11 @@ said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 c
 case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
+firewall=stale
+[ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload
-settled() { ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; ip rule | grep -q '^4200:' || return 1; ip rule | grep -q '^4201:' || return 1; ip route show table 42 | grep -q '^default dev' || return 1; ip route show table 42 | grep -q '^unreachable default' || return 1; }
+settled() { ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; ip rule | grep -q '^4200:.*from 192.168.1.210 lookup ' || return 1; ip rule | grep -q '^4201:.*from 192.168.1.210 lookup ' || return 1; ip route show table 42 | grep -q '^default dev' || return 1; ip route show table 42 | grep -q '^unreachable default' || return 1; }
 n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
-/etc/init.d/firewall reload
-firewall_reloaded=yes
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
@@ -185,6 +207,9 @@ echo '@ds4 firewall ds4_outer'
 echo '@ds4 firewall ds4_in'
 echo '@ds4 firewall ds4_bogon'
 echo '@ds4 firewall ds4_out'
-[ "${firewall_reloaded:-}" = yes ] || { /etc/init.d/firewall reload; firewall_reloaded=yes; }
+echo '@ds4 firewall ds4_hairpin'
+echo '@ds4 firewall ds4_hairpin_in'
+echo '@ds4 firewall ds4_hairpin_out'
+[ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
 exit 0
 }
