@@ -3,9 +3,11 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { listChanges } from "../../src/commands/run.js";
 import { aimFor, changeScripts, checkOwner, nothing, planSite } from "../../src/converge/plan-site.js";
-import { readHosts, withPath } from "../../src/converge/read.js";
+import { readHosts, type Shells, withPath } from "../../src/converge/read.js";
 import { Ds4Error } from "../../src/core/errors.js";
+import { hostEntries, hostNames } from "../../src/core/step.js";
 import { loadSite, parseSite } from "../../src/inventory/load.js";
+import { hostsOf } from "../../src/inventory/site.js";
 import { runScript, shells } from "../shells.js";
 import { recordedShell, recordingShell } from "./recorded-shell.js";
 
@@ -17,7 +19,8 @@ type Case = {
   readonly about: string;
   /** Which recorded state of each host. */
   readonly vps: string;
-  readonly router: string;
+  readonly router?: string;
+  readonly home?: string;
   /** Instead of the site that the case describes, nothing is wanted. */
   readonly teardown?: boolean;
   /** The file's name, where it isn't the lab's. */
@@ -26,9 +29,13 @@ type Case = {
 
 async function planCase(name: string) {
   const read = (file: string) => readFileSync(new URL(`${name}/${file}`, folder), "utf8");
-  const { vps, router, teardown, inventory } = JSON.parse(read("case.json")) as Case;
+  const { vps, router, home, teardown, inventory } = JSON.parse(read("case.json")) as Case;
   const site = parseSite(read("site.yaml"), inventory ?? "lab.yaml");
-  const hosts = { vps: recordedShell(vps, "vps"), router: recordedShell(router, "router") };
+  const hosts = {
+    vps: recordedShell(vps, "vps"),
+    ...(router === undefined ? {} : { router: recordedShell(router, "router") }),
+    ...(home === undefined ? {} : { home: recordedShell(home, "home") }),
+  };
   const first = await readHosts(site, hosts);
   if (teardown) {
     checkOwner(site, first);
@@ -53,7 +60,7 @@ describe("two hosts as they were once, and what ds4 makes of them", () => {
     }
     const { plan, notes } = result;
     await expectFile(`${JSON.stringify({ notes, changes: listChanges(plan) }, null, 2)}\n`, "plan.json");
-    for (const host of ["vps", "router"] as const) {
+    for (const host of hostNames) {
       const script = changeScripts(plan)[host];
       if (script !== undefined) await expectFile(script, `${host}.sh`);
     }
@@ -64,9 +71,7 @@ describe("two hosts as they were once, and what ds4 makes of them", () => {
     const expected = await planCase(name).then(
       ({ plan }) => [
         "plan.json",
-        ...["vps", "router"].flatMap((host) =>
-          plan[host as "vps"].changes.length > 0 ? [`${host}.sh`] : [],
-        ),
+        ...hostEntries(plan).flatMap(([host, { changes }]) => (changes.length > 0 ? [`${host}.sh`] : [])),
       ],
       () => ["error.txt"],
     );
@@ -92,7 +97,10 @@ describe("the scripts of the cases", () => {
 
 it.runIf(process.env.CAPTURE)("captures both hosts of the lab", { timeout: 300_000 }, async () => {
   const state = process.env.CAPTURE ?? "";
-  const site = await loadSite(fileURLToPath(new URL("../../inventory/lab.yaml", import.meta.url)));
-  const hosts = { vps: recordingShell(state, "vps"), router: recordingShell(state, "router") };
+  const name = process.env.DS4_LAB_HOME === "linux" ? "lab-linux" : "lab";
+  const site = await loadSite(fileURLToPath(new URL(`../../inventory/${name}.yaml`, import.meta.url)));
+  const hosts = Object.fromEntries(
+    hostsOf(site).map((host) => [host, recordingShell(state, host)]),
+  ) as unknown as Shells;
   await withPath(site, hosts, await readHosts(site, hosts));
 });

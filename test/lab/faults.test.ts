@@ -1,7 +1,19 @@
 import { appendFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { conditions, faults } from "./faults.js";
-import { applied, ds4, ds4Json, ds4Running, eventually, lab, on, startApplied } from "./machines.js";
+import {
+  applied,
+  atHome,
+  ds4,
+  ds4Json,
+  ds4Running,
+  eventually,
+  type LabHost,
+  lab,
+  on,
+  site,
+  startApplied,
+} from "./machines.js";
 import { debianSnapshot, homeSnapshot } from "./snapshot.js";
 import { expectNoPath, expectPath } from "./visitor.js";
 
@@ -20,7 +32,7 @@ let clean: readonly [string, string];
 
 /** Which of the two states both hosts are in, or what is neither. */
 async function stateOfBoth(): Promise<string> {
-  const status = await ds4Json("status", "lab");
+  const status = await ds4Json("status", site);
   if (status.result === "in-sync") {
     await eventually(20, expectPath);
     return "applied";
@@ -35,7 +47,7 @@ async function stateOfBoth(): Promise<string> {
 /** Waits until neither host waits for a confirmation any more; in seconds. */
 async function settled(since: number, limit: number): Promise<number> {
   await eventually(limit, async () => {
-    for (const host of ["vps", "router"] as const) {
+    for (const host of ["vps", atHome] as const) {
       const { stdout } = await on(host, "[ -e /etc/ds4-undo ] && echo armed || echo settled");
       expect(`${host} ${stdout.trim()}`).toBe(`${host} settled`);
     }
@@ -51,19 +63,19 @@ function report(fault: string, ended: string, seconds: number): void {
 
 /** The lines that ds4 prints for each thing it changes on a host, in their order; `confirming` stands for the end. */
 async function markersOf(command: "apply" | "teardown") {
-  const { changes } = command === "apply" ? await ds4Json("plan", "lab") : await teardownPlan();
+  const { changes } = command === "apply" ? await ds4Json("plan", site) : await teardownPlan();
   const lines = changes.map(({ host, step, id }) => ({
-    host: host as "vps" | "router",
+    host: host as LabHost,
     line: `${host}: ${step} ${id}`,
   }));
   const phases = ["arming", "changing", "proving", "confirming"].flatMap((word) =>
-    (["vps", "router"] as const).map((host) => ({ host, line: `vps, router: ${word}` })),
+    (["vps", atHome] as const).map((host) => ({ host, line: `vps, ${atHome}: ${word}` })),
   );
   return [...lines, ...phases];
 }
 
 async function teardownPlan() {
-  const inverse = await ds4Json("teardown", "lab", "--yes");
+  const inverse = await ds4Json("teardown", site, "--yes");
   await startApplied();
   return inverse;
 }
@@ -81,13 +93,13 @@ const title = (command: string, fault: (typeof faults)[number], host: string, ma
 async function strike(
   command: "apply" | "teardown",
   fault: (typeof faults)[number],
-  host: "vps" | "router",
+  host: LabHost,
   marker: string,
 ): Promise<void> {
   let struck: Promise<void> | undefined;
   let since = Date.now();
   const { code } = await ds4Running(
-    [command, "lab", "--yes", "--confirm-within", String(confirmWithin)],
+    [command, site, "--yes", "--confirm-within", String(confirmWithin)],
     (line, child) => {
       if (struck !== undefined || !line.startsWith(marker)) return;
       since = Date.now();
@@ -106,13 +118,18 @@ async function strike(
   if (!fault.silent) expect(code === 0).toBe(done);
 }
 
-const part: readonly (readonly ["apply" | "teardown", string, "vps" | "router", string])[] = [
-  ["apply", "ds4 killed", "router", "router: uci firewall.ds4_zone"],
+const things =
+  atHome === "home"
+    ? ["chains ipv4", "rule 4201", "tunnel wrap1"]
+    : ["uci firewall.ds4_zone", "firewall ds4_out", "uci network.ds4_tunnel"];
+
+const part: readonly (readonly ["apply" | "teardown", string, LabHost, string])[] = [
+  ["apply", "ds4 killed", atHome, `${atHome}: ${things[0]}`],
   ["apply", "the host's power cut", "vps", "vps: tunnel wrap1"],
-  ["apply", "Ctrl-C", "vps", "vps, router: proving"],
-  ["apply", "the SSH daemon taking no new connections", "router", "router: firewall ds4_out"],
+  ["apply", "Ctrl-C", "vps", `vps, ${atHome}: proving`],
+  ["apply", "the SSH daemon taking no new connections", atHome, `${atHome}: ${things[1]}`],
   ["apply", "the host's clock an hour on", "vps", "vps: tunnel wrap1"],
-  ["teardown", "the change script killed", "router", "router: uci network.ds4_tunnel"],
+  ["teardown", "the change script killed", atHome, `${atHome}: ${things[2]}`],
 ];
 
 describe("a change in the middle of which something goes wrong", () => {
@@ -174,13 +191,7 @@ describe("a change in the middle of which something goes wrong", () => {
       await lab("reset");
       await prepare();
       const since = Date.now();
-      const ended = await ds4(
-        "apply",
-        "lab",
-        "--yes",
-        "--confirm-within",
-        ends === "applied" ? "300" : "120",
-      );
+      const ended = await ds4("apply", site, "--yes", "--confirm-within", ends === "applied" ? "300" : "120");
       await mend?.();
       const seconds = await settled(since, 150);
       const state = await stateOfBoth();

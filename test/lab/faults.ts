@@ -1,21 +1,21 @@
 import type { ChildProcess } from "node:child_process";
-import { eventually, lab, must, on } from "./machines.js";
+import { atHome, eventually, type LabHost, lab, must, on } from "./machines.js";
 
 /** Something that goes wrong in the middle of a change, and what ends it again. */
 export type Fault = {
   readonly name: string;
   /** Does it, when ds4 has printed the line that it waits for. */
-  strike(host: "vps" | "router", ds4: ChildProcess): Promise<void> | void;
+  strike(host: LabHost, ds4: ChildProcess): Promise<void> | void;
   /** Ends it, when ds4 has ended. */
-  mend?(host: "vps" | "router"): Promise<void>;
+  mend?(host: LabHost): Promise<void>;
   /** Whether ds4 doesn't live to tell. */
   readonly silent?: boolean;
 };
 
-const address = { vps: "203.0.113.144", router: "192.168.1.1" } as const;
+const address = { vps: "203.0.113.144", router: "192.168.1.1", home: "192.168.1.210" } as const;
 
 /** Cuts the laptop off from one host: no FIN, no RST, just nothing. */
-async function cutLaptop(host: "vps" | "router"): Promise<void> {
+async function cutLaptop(host: LabHost): Promise<void> {
   await must(
     "laptop",
     `nft 'table ip cut { chain forward { type filter hook forward priority 0; ip daddr ${address[host]} drop; ip saddr ${address[host]} drop; }; }'`,
@@ -24,12 +24,15 @@ async function cutLaptop(host: "vps" | "router"): Promise<void> {
 
 const refuse = `nft 'table inet deaf { chain input { type filter hook input priority -300; tcp dport 22 tcp flags & (syn | ack) == syn reject with tcp reset; }; }'`;
 
+const stopped = {
+  begin: "systemctl stop ssh; (sleep 45; systemctl start ssh) >/dev/null 2>&1 &",
+  end: "systemctl start ssh",
+};
+
 /** Lets nobody in any more for at most 45 seconds, as an SSH daemon that has ended. */
 const deaf = {
-  vps: {
-    begin: "systemctl stop ssh; (sleep 45; systemctl start ssh) >/dev/null 2>&1 &",
-    end: "systemctl start ssh",
-  },
+  vps: stopped,
+  home: stopped,
   router: {
     begin: `${refuse}; (sleep 45; nft delete table inet deaf) >/dev/null 2>&1 &`,
     end: "! nft list table inet deaf >/dev/null 2>&1 || nft delete table inet deaf",
@@ -37,7 +40,7 @@ const deaf = {
 };
 
 /** Sets the wall clock, as a late answer of a time server does. */
-async function stepClock(host: "vps" | "router", seconds: number): Promise<void> {
+async function stepClock(host: LabHost, seconds: number): Promise<void> {
   await must(host, `date -s "@$(( $(date +%s) + ${seconds} ))" >/dev/null`);
 }
 
@@ -138,14 +141,22 @@ export const conditions: readonly Condition[] = [
     mend: () => lab("link", "wan", "clear"),
     ends: "before",
   },
-  {
-    name: "the home server is off",
-    prepare: () => must("world", "ip -n server link set eth0 down"),
-    mend: () =>
-      must("world", "ip -n server link set eth0 up; ip -n server route replace default via 192.168.1.1"),
-    ends: "before",
-    seldom: true,
-  },
+  // Where it is the host itself, that one can't be reached.
+  ...(atHome === "home"
+    ? []
+    : [
+        {
+          name: "the home server is off",
+          prepare: () => must("world", "ip -n server link set eth0 down"),
+          mend: () =>
+            must(
+              "world",
+              "ip -n server link set eth0 up; ip -n server route replace default via 192.168.1.1",
+            ),
+          ends: "before" as const,
+          seldom: true,
+        },
+      ]),
   {
     name: "no room on the VPS's disk",
     prepare: () =>
@@ -154,9 +165,9 @@ export const conditions: readonly Condition[] = [
     ends: "before",
   },
   {
-    name: "the router's disk read-only",
-    prepare: () => must("router", "mount -o remount,ro /"),
-    mend: () => must("router", "mount -o remount,rw /"),
+    name: `the ${atHome}'s disk read-only`,
+    prepare: () => must(atHome, "mount -o remount,ro /"),
+    mend: () => must(atHome, "mount -o remount,rw /"),
     ends: "before",
   },
 ];

@@ -17,8 +17,11 @@ export const sshConfig = `${stateFolder}/ssh_config`;
 export const vpsVariant = process.env.DS4_LAB_VPS === "networkd" ? "networkd" : "ifupdown";
 
 /** What ends the tunnel at home now, and the site that says so. */
-export const atHome = process.env.DS4_LAB_HOME === "linux" ? "home" : "router";
+export const atHome: LabHost = process.env.DS4_LAB_HOME === "linux" ? "home" : "router";
 export const site = atHome === "home" ? "lab-linux" : "lab";
+
+/** A host of the site. */
+export type LabHost = "vps" | "router" | "home";
 
 export type Ended = { readonly stdout: string; readonly stderr: string; readonly code: number };
 

@@ -5,15 +5,15 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { aimFor, changeScript, nothing, planSite } from "../../../src/converge/plan-site.js";
-import { type AnyReading, readHosts } from "../../../src/converge/read.js";
+import { type AnyReading, readHosts, type Shells } from "../../../src/converge/read.js";
 import { Ds4Error, InventoryError } from "../../../src/core/errors.js";
 import type { Shell } from "../../../src/core/shell.js";
-import { hostEntries, mapHosts } from "../../../src/core/step.js";
+import { type HostName, hostEntries, hostNames, mapHosts } from "../../../src/core/step.js";
 import { parseSite } from "../../../src/inventory/load.js";
-import type { Site } from "../../../src/inventory/site.js";
+import { hostsOf, type Site } from "../../../src/inventory/site.js";
 import { resolveHost } from "../../../src/ssh/host-config.js";
 import { parseTarget } from "../../../src/ssh/target.js";
-import { type HostName, recordedShell } from "../../cases/recorded-shell.js";
+import { recordedShell } from "../../cases/recorded-shell.js";
 import { runScript, shells, title } from "../../shells.js";
 import { hostile, makeSandbox, trap } from "./sandbox.js";
 
@@ -35,15 +35,26 @@ const valid = {
   server: "192.168.1.210",
   tunnel: { name: "wrap1", mtu: 1400, table: 42 },
 };
-const paths = (function leaves(value: object, path: string[] = []): string[][] {
-  return Object.entries(value).flatMap(([key, entry]) =>
+const { router: _, ...rest } = valid;
+const validLinux = {
+  ...rest,
+  home: {
+    kind: "linux",
+    ssh: "root@192.168.1.210",
+    uplink: "eth0",
+    endpoint: "2001:db8:100::5",
+    persist: "systemd",
+  },
+};
+type Inventory = typeof valid | typeof validLinux;
+const leaves = (value: object, path: string[] = []): string[][] =>
+  Object.entries(value).flatMap(([key, entry]) =>
     typeof entry === "object" ? leaves(entry, [...path, key]) : [[...path, key]],
   );
-})(valid);
 
-/** The inventory with another value in one place. */
-function withValue(path: readonly string[], turn: (value: unknown) => unknown): string {
-  const copy = structuredClone(valid) as Record<string, unknown>;
+/** An inventory with another value in one place. */
+function withValue(base: Inventory, path: readonly string[], turn: (value: unknown) => unknown): string {
+  const copy = structuredClone(base) as Record<string, unknown>;
   const parent = path.slice(0, -1).reduce((at, key) => at[key] as Record<string, unknown>, copy);
   const last = path.at(-1) ?? "";
   parent[last] = turn(parent[last]);
@@ -67,19 +78,27 @@ function siteOf(text: string, file: string): Site | undefined {
   }
 }
 
-const fresh = (label: HostName): Shell => recordedShell("fresh", label);
+/** The hosts of a site as they were recorded in a state, each made into something. */
+function recordedHosts(site: Site, state: string, make: (shell: Shell, host: HostName) => Shell): Shells {
+  const name = site.home === undefined ? state : `linux-${state}`;
+  return Object.fromEntries(
+    hostsOf(site).map((host) => [host, make(recordedShell(name, host), host)]),
+  ) as unknown as Shells;
+}
 
 /** Every script that a site comes to: reading, setting up, taking away. */
 async function scriptsOf(site: Site): Promise<string[]> {
   const read: string[] = [];
-  const listening = (label: HostName): Shell => ({
-    ...fresh(label),
-    run: (script) => {
-      read.push(script);
-      return fresh(label).run(script);
-    },
-  });
-  const reading = await readHosts(site, { vps: listening("vps"), router: listening("router") });
+  const reading = await readHosts(
+    site,
+    recordedHosts(site, "fresh", (shell) => ({
+      ...shell,
+      run: (script) => {
+        read.push(script);
+        return shell.run(script);
+      },
+    })),
+  );
   const { target } = aimFor(site, reading);
   const apply = planSite(reading, target);
   const teardown = planSite(
@@ -97,17 +116,22 @@ describe("hostile text in the inventory", () => {
 
   it("is refused with its place in the file, or is taken as text", () => {
     for (const [at, text] of hostile.entries()) {
-      for (const path of paths) {
-        for (const turn of [...(at % 3 === 0 ? [() => text] : []), (value: unknown) => `${value}${text}`]) {
-          const site = siteOf(withValue(path, turn), "inventory/home.yaml");
-          if (site !== undefined) taken.push(site);
+      for (const base of [valid, validLinux]) {
+        for (const path of leaves(base)) {
+          for (const turn of [...(at % 3 === 0 ? [() => text] : []), (value: unknown) => `${value}${text}`]) {
+            const site = siteOf(withValue(base, path, turn), "inventory/home.yaml");
+            if (site !== undefined) taken.push(site);
+          }
         }
       }
     }
     // All but what may stand in the name of a host to connect to.
     expect(
       JSON.stringify(
-        taken.map(({ vps, router, ...rest }) => [vps.uplink, router?.uplink, router?.zones, rest]),
+        taken.map(({ vps, router, home, ...rest }) => [
+          [vps.uplink, router?.uplink, router?.zones],
+          [home?.kind, home?.uplink, home?.endpoint, rest],
+        ]),
       ),
     ).not.toMatch(/[$`;|&<>]/);
   });
@@ -127,16 +151,19 @@ describe("hostile text in the inventory", () => {
     it.skipIf(shell.missing)(
       title(shell, "that was taken runs nothing on either host"),
       async () => {
-        const odd = siteOf(
-          withValue(["tunnel", "name"], () => `a-${trap}`.slice(0, 15)),
-          "inventory/a - b.c_ Ü.yaml",
+        const odd = [valid, validLinux].flatMap(
+          (base) =>
+            siteOf(
+              withValue(base, ["tunnel", "name"], () => `a-${trap}`.slice(0, 15)),
+              "inventory/a - b.c_ Ü.yaml",
+            ) ?? [],
         );
         const named = taken
           .filter(({ name }) => name !== "home")
           .sort((a, b) => Number(b.name.includes("\n")) - Number(a.name.includes("\n")))
           .slice(0, 1);
-        expect(odd).toBeDefined();
-        for (const site of [...(odd === undefined ? [] : [odd]), ...named]) {
+        expect(odd).toHaveLength(2);
+        for (const site of [...odd, ...named]) {
           for (const script of await scriptsOf(site)) {
             const sandbox = makeSandbox(shell, site.tunnel.name);
             try {
@@ -168,26 +195,30 @@ describe("hostile text in the inventory", () => {
 });
 
 describe("what a host says", () => {
-  const other = { vps: "router", router: "vps" } as const;
-  const sites = ["{ ssh: v }", "{ ssh: v, endpoint: primary }"].map((vps) =>
+  const sites = ["{ ssh: v }", "{ ssh: v, endpoint: primary }"].flatMap((vps) => [
     parseSite(`vps: ${vps}\nrouter: { ssh: r }\nserver: 192.168.1.210\n`, "lab.yaml"),
-  );
+    parseSite(`vps: ${vps}\nhome: { kind: linux, ssh: h }\nserver: 192.168.1.210\n`, "lab-linux.yaml"),
+  ]);
+  /** The site's hosts but for this one. */
+  const others = (site: Site, liar: HostName) => hostsOf(site).filter((host) => host !== liar);
 
   /** What the honest host would be told, where `liar` answers with a changed text; undefined where ds4 refuses. */
   async function toldTo(liar: HostName, state: string, site: Site, spoil: (text: string) => string) {
-    const shell = (label: HostName): Shell => ({
-      ...recordedShell(state, label),
+    const hosts = recordedHosts(site, state, (shell, host) => ({
+      ...shell,
       run: async (script) => {
-        const result = await recordedShell(state, label).run(script);
-        return label === liar ? { ...result, stdout: spoil(result.stdout) } : result;
+        const result = await shell.run(script);
+        return host === liar ? { ...result, stdout: spoil(result.stdout) } : result;
       },
-    });
+    }));
     try {
-      const reading = await readHosts(site, { vps: shell("vps"), router: shell("router") });
+      const reading = await readHosts(site, hosts);
       const { target } = aimFor(site, reading);
       return [planSite(reading, nothing), planSite(reading, target)].flatMap((plan) => {
-        const own = plan[other[liar]];
-        return own === undefined ? [] : [changeScript(own)];
+        return others(site, liar).flatMap((host) => {
+          const own = plan[host];
+          return own === undefined ? [] : [changeScript(own)];
+        });
       });
     } catch (error) {
       if (!(error instanceof Ds4Error)) throw error;
@@ -196,9 +227,10 @@ describe("what a host says", () => {
     }
   }
 
-  it.each(["vps", "router"] as const)("as an address of the %s is an address, or refused", async (liar) => {
+  it.each(hostNames)("as an address of the %s is an address, or refused", async (liar) => {
+    const own = sites.filter((site) => hostsOf(site).includes(liar));
     let text = "";
-    await toldTo(liar, "fresh", sites[0] as Site, (said) => {
+    await toldTo(liar, "fresh", own[0] as Site, (said) => {
       text = said;
       return said;
     });
@@ -208,7 +240,7 @@ describe("what a host says", () => {
       for (const bad of hostile.slice(0, -1)) {
         const spoil = (said: string) =>
           said.replaceAll(address, () => JSON.stringify(`${address.slice(1, -1)}${bad}`));
-        for (const site of sites) {
+        for (const site of own) {
           for (const script of (await toldTo(liar, "fresh", site, spoil)) ?? []) {
             expect(script).not.toContain(trap);
           }
@@ -220,13 +252,12 @@ describe("what a host says", () => {
   it("never gets into the other one's scripts as text, and is never a bug of ds4's", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom<HostName>("vps", "router"),
+        fc.constantFrom(...sites.flatMap((site) => hostsOf(site).map((liar) => [site, liar] as const))),
         fc.constantFrom("fresh", "in-sync"),
-        fc.constantFrom(...sites),
         fc.constantFrom(...hostile, "", "0", "-1", "1e999", "[[[[", "{}", '"', "\u0000\u00ff\ufffd"),
         fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
         fc.boolean(),
-        async (liar, state, site, text, at, everywhere) => {
+        async ([site, liar], state, text, at, everywhere) => {
           const spoil = (stdout: string) => {
             const words = [...stdout.matchAll(/[\w.:/-]{2,}/g)].filter(
               ({ 0: word }) => !/^[0-9a-f]{12}$/.test(word),

@@ -45,8 +45,11 @@ it("accepts its own examples", () => {
       expect(field.safeParse(example).success, `${path}: ${example}`).toBe(true);
 });
 
-it.each(["example.yaml", "example-forward.yaml", "lab.yaml"])("%s names the schema for editors", (file) => {
-  expect(readFileSync(new URL(file, inventory), "utf8")).toMatch(
-    /^# yaml-language-server: \$schema=\.\/site\.schema\.json\n/,
-  );
-});
+it.each(["example.yaml", "example-forward.yaml", "example-linux.yaml", "lab.yaml", "lab-linux.yaml"])(
+  "%s names the schema for editors",
+  (file) => {
+    expect(readFileSync(new URL(file, inventory), "utf8")).toMatch(
+      /^# yaml-language-server: \$schema=\.\/site\.schema\.json\n/,
+    );
+  },
+);
