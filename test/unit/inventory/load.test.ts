@@ -41,7 +41,7 @@ describe("an inventory file", () => {
         zones: { wan: "wan", lan: "lan" },
         lan: "192.168.1.0/24",
       },
-      forwards: [{ server: "192.168.1.210", egress: "isp", line: 46, all: { except: [] }, flows: [] }],
+      forwards: [{ server: "192.168.1.210", egress: "isp", line: 47, all: { except: [] }, flows: [] }],
       hairpin: "vps",
       tunnel: { name: "wrap1", mtu: 1460, table: 42 },
     });
