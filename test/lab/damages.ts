@@ -92,7 +92,7 @@ const onVps: readonly Damage[] = [
   },
   {
     name: "the tunnel down",
-    round: 5,
+    round: 1,
     machine: "vps",
     script: "ip link set wrap1 down",
     drift: ["vps tunnel wrap1: up", `vps route ${server}: missing`],
@@ -257,7 +257,7 @@ const onRouter: readonly Damage[] = [
   },
   {
     name: "the table emptied",
-    round: 5,
+    round: 1,
     machine: "router",
     script: "ip route flush table 42",
     drift: ["router route default/42: missing", "router route unreachable/42: missing"],

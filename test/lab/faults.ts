@@ -134,6 +134,7 @@ export const conditions: readonly Condition[] = [
     prepare: () => lab("link", "vps", "proto4", "drop"),
     mend: () => lab("link", "vps", "clear"),
     ends: "before",
+    seldom: true,
   },
   {
     name: "protocol 4 dropped on the home side",

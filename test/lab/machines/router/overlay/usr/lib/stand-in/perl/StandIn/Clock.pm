@@ -3,7 +3,6 @@ package StandIn::Clock;
 # Seconds that only go forward, in hundredths. (Time::HiRes isn't in the small perl of the machine.)
 
 use strict;
-use warnings;
 use POSIX ();
 
 my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());

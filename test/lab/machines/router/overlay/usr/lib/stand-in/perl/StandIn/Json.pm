@@ -8,7 +8,6 @@ package StandIn::Json;
 #   spaced  - json-c: jsonfilter and jshn
 
 use strict;
-use warnings;
 use Exporter 'import';
 our @EXPORT_OK = qw(object number true false boolean pretty compact spaced parse get plain);
 

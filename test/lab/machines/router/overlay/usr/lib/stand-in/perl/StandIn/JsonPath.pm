@@ -6,7 +6,6 @@ package StandIn::JsonPath;
 #   StandIn::JsonPath::matches($path, $value)       # the values found, in order
 
 use strict;
-use warnings;
 use StandIn::Json;
 
 sub compile {

@@ -3,7 +3,6 @@ package StandIn::Opkg;
 # The opkg command line. Without the switch file `online` it has no network, as in the recordings.
 
 use strict;
-use warnings;
 use StandIn::Opkg::Database;
 
 my $online = '/usr/lib/stand-in/feed/online';

@@ -26,12 +26,11 @@ package StandIn::Uci;
 # $uci->save($package) stages, $uci->commit('network') writes the file.
 
 use strict;
-use warnings;
 use StandIn::Uci::Parse;
 use StandIn::Uci::Delta;
 use StandIn::Uci::Edit;
 
-use constant { INVALID => 2, NOT_FOUND => 3, IO => 4, PARSE => 5, DUPLICATE => 6 };
+sub INVALID() { 2 } sub NOT_FOUND() { 3 } sub IO() { 4 } sub PARSE() { 5 } sub DUPLICATE() { 6 }
 
 sub new {
     my ($class, %given) = @_;

@@ -3,7 +3,6 @@ package StandIn::Fw4::Load;
 # From /etc/config/firewall (with what is staged) and what ubus says about interfaces to zones and rules.
 
 use strict;
-use warnings;
 use StandIn::Uci;
 use StandIn::Json qw(parse get plain);
 use StandIn::Ubus::Wire;
@@ -13,7 +12,7 @@ use StandIn::Fw4::Zone;
 use StandIn::Fw4::Rule;
 use StandIn::Fw4::Nat;
 
-use constant { LIST => 1, UNSUPPORTED => 8 };
+sub LIST() { 1 } sub UNSUPPORTED() { 8 }
 
 my @defaults = (
     [ input => 'policy', 'drop' ], [ output => 'policy', 'drop' ], [ forward => 'policy', 'drop' ],

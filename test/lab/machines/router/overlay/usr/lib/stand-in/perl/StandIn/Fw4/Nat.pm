@@ -4,10 +4,9 @@ package StandIn::Fw4::Nat;
 # of ports; without the reflection rules).
 
 use strict;
-use warnings;
 use StandIn::Fw4::Rule;
 
-use constant { LIST => 1, FLAT => 2, PLAIN => 4 };
+sub LIST() { 1 } sub FLAT() { 2 } sub PLAIN() { 4 }
 
 my @nat = (
     [ enabled => 'bool', '1' ], [ name => 'string' ], [ family => 'family_name', 'ipv4' ], [ src => 'zone' ], [ device => 'string' ],

@@ -3,7 +3,6 @@ package StandIn::Fw4::Render;
 # The ruleset as text for nft, line by line as fw4 writes it: nft's complaints name lines.
 
 use strict;
-use warnings;
 
 sub quote { my ($text) = @_; $text =~ s/"/'/g; return "\"$text\"" }
 sub quote_if_needed { my ($text) = @_; return $text =~ m{\A[0-9A-Fa-f:./-]+(?: \. [0-9A-Fa-f:./-]+)*\z} ? $text : quote($text) }

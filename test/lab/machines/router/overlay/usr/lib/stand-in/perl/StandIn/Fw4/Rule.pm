@@ -3,10 +3,10 @@ package StandIn::Fw4::Rule;
 # config rule and config forwarding
 
 use strict;
-use warnings;
 use StandIn::Fw4::Zone;
 
-use constant { LIST => 1, FLAT => 2, PLAIN => 4, UNSUPPORTED => 8, REQUIRED => 16, DEPRECATED => 32 };
+sub LIST() { 1 } sub FLAT() { 2 } sub PLAIN() { 4 } sub UNSUPPORTED() { 8 } sub REQUIRED() { 16 }
+sub DEPRECATED() { 32 }
 
 my @table = (
     [ enabled => 'bool', '1' ], [ name => 'string' ], [ _name => 'string', undef, DEPRECATED ], [ family => 'family_name' ],

@@ -3,7 +3,6 @@ package StandIn::Fw4::Ruleset;
 # Puts the whole table together.
 
 use strict;
-use warnings;
 use StandIn::Fw4::Render;
 
 sub heading { my ($text) = @_; return "\n\n\t#\n\t# $text\n\t#\n" }

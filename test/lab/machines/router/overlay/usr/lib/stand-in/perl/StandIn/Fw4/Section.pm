@@ -4,10 +4,10 @@ package StandIn::Fw4::Section;
 # change nothing about the exit code.
 
 use strict;
-use warnings;
 use StandIn::Fw4::Values;
 
-use constant { LIST => 1, FLAT => 2, PLAIN => 4, UNSUPPORTED => 8, REQUIRED => 16, DEPRECATED => 32 };
+sub LIST() { 1 } sub FLAT() { 2 } sub PLAIN() { 4 } sub UNSUPPORTED() { 8 } sub REQUIRED() { 16 }
+sub DEPRECATED() { 32 }
 
 our $quiet //= 0;    # set before loading, too
 

@@ -3,7 +3,6 @@ package StandIn::Fw4::Values;
 # What a value in /etc/config/firewall may be. Each parser gives undef for a bad one.
 
 use strict;
-use warnings;
 use StandIn::Netifd::Address qw(bytes text network family);
 
 sub choice {

@@ -3,9 +3,8 @@ package StandIn::Fw4::Zone;
 # config zone
 
 use strict;
-use warnings;
 
-use constant { LIST => 1, UNSUPPORTED => 8, REQUIRED => 16 };
+sub LIST() { 1 } sub UNSUPPORTED() { 8 } sub REQUIRED() { 16 }
 
 sub table {
     my ($defaults) = @_;

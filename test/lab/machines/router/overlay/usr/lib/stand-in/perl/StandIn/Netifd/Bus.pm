@@ -4,7 +4,6 @@ package StandIn::Netifd::Bus;
 # A call gives (status, result).
 
 use strict;
-use warnings;
 use StandIn::Json qw(object get plain);
 use StandIn::Netifd::Status;
 use StandIn::Netifd::DeviceStatus;
@@ -13,7 +12,7 @@ use StandIn::Netifd::Interface;
 use StandIn::Netifd::Proto;
 use StandIn::Netifd::Reload;
 
-use constant { INVALID => 2, NO_METHOD => 3, NOT_FOUND => 4, UNSUPPORTED => 8 };
+sub INVALID() { 2 } sub NO_METHOD() { 3 } sub NOT_FOUND() { 4 } sub UNSUPPORTED() { 8 }
 
 my %network = (
     reload => sub { return (StandIn::Netifd::Reload::reload() ? 0 : NOT_FOUND, undef) },

@@ -3,7 +3,6 @@ package StandIn::Netifd::Config;
 # /etc/config/network as netifd understands it.
 
 use strict;
-use warnings;
 use StandIn::Uci;
 use StandIn::Netifd::Address qw(with_mask canonical family network);
 

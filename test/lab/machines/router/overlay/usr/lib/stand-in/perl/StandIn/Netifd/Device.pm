@@ -5,7 +5,6 @@ package StandIn::Netifd::Device;
 # undoes that. A device object that is new takes all addresses and routes off its device.
 
 use strict;
-use warnings;
 use StandIn::Netifd::Kernel;
 use StandIn::Netifd::Config;
 

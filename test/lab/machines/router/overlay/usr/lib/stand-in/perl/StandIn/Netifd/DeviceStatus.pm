@@ -3,13 +3,12 @@ package StandIn::Netifd::DeviceStatus;
 # What `ubus call network.device status` says, read from /sys, /proc and ethtool's ioctl.
 
 use strict;
-use warnings;
 use Socket;
 use StandIn::Json qw(object number boolean);
 use StandIn::Netifd::Device;
 use StandIn::Netifd::Kernel;
 
-use constant { SIOCETHTOOL => 0x8946, GET_GRO => 0x2b };
+sub SIOCETHTOOL() { 0x8946 } sub GET_GRO() { 0x2b }
 
 my %type = (bridge => 'bridge', tunnel => 'tunnel');
 my @statistics = qw(collisions rx_frame_errors tx_compressed multicast rx_length_errors tx_dropped rx_bytes rx_missed_errors

@@ -3,7 +3,6 @@ package StandIn::Netifd::Event;
 # How netifd tells others: the log, the bus, and the scripts of /etc/hotplug.d/iface, one run at a time.
 
 use strict;
-use warnings;
 use POSIX ();
 use Socket;
 use StandIn::Json qw(object compact);

@@ -4,7 +4,6 @@ package StandIn::Netifd::Interface;
 # Besides, `waiting` says that its device is claimed and only the link is missing.
 
 use strict;
-use warnings;
 use StandIn::Netifd::Device;
 use StandIn::Netifd::Kernel;
 use StandIn::Netifd::Ip;

@@ -4,11 +4,10 @@ package StandIn::Netifd::Ip;
 # is noted as a pair of lines (to add, to take away), so what goes is exactly what came.
 
 use strict;
-use warnings;
 use StandIn::Netifd::Address qw(family network);
 use StandIn::Netifd::Kernel;
 
-use constant { ADDRESS_PRIORITY => 10000, NETWORK_PRIORITY => 20000, LOOPBACK_PRIORITY => 90000 };
+sub ADDRESS_PRIORITY() { 10000 } sub NETWORK_PRIORITY() { 20000 } sub LOOPBACK_PRIORITY() { 90000 }
 
 # An address of a protocol: { address, mask, peer, broadcast }.
 sub address_lines {

@@ -5,7 +5,6 @@ package StandIn::Netifd::Kernel;
 # (a route whose device is gone) doesn't stop the next ones.
 
 use strict;
-use warnings;
 
 # Never the `ip` of PATH: that may be BusyBox's, or be taken away with its package.
 my ($ip) = grep { -x } qw(/usr/lib/stand-in/bin/ip /usr/libexec/ip-full);

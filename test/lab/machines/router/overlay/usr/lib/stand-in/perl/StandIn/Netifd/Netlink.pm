@@ -3,11 +3,10 @@ package StandIn::Netifd::Netlink;
 # Hears from the kernel which devices there are: rtnetlink, link messages only.
 
 use strict;
-use warnings;
 use Socket;
 
-use constant { AF_NETLINK => 16, SOCK_RAW => 3, NEWLINK => 16, DELLINK => 17, GETLINK => 18, IFNAME => 3,
-    UP => 0x1, LOWER_UP => 0x10000 };
+sub AF_NETLINK() { 16 } sub NEWLINK() { 16 } sub DELLINK() { 17 } sub GETLINK() { 18 }
+sub IFNAME() { 3 } sub UP() { 0x1 } sub LOWER_UP() { 0x10000 }
 
 sub new {
     my ($class) = @_;

@@ -3,12 +3,11 @@ package StandIn::Netifd::Prefix;
 # Delegated prefixes and the ULA prefix, and what of them is assigned to interfaces with ip6assign.
 
 use strict;
-use warnings;
 use StandIn::Netifd::Address qw(with_mask network bytes text add_offset);
 use StandIn::Netifd::Kernel;
 use StandIn::Netifd::Ip;
 
-use constant { LAST => 2147483647, REJECT => 4200000000, GRACE => 7200 };
+sub LAST() { 2147483647 } sub REJECT() { 4200000000 } sub GRACE() { 7200 }
 
 my $ula;                # [ address, length ]
 my %unreachable;        # "address/length" => 1, prefixes that have their catch-all route

@@ -4,7 +4,6 @@ package StandIn::Netifd::Proto;
 # link), restart_options (options whose change means down and up), setup, teardown, remove_device.
 
 use strict;
-use warnings;
 use StandIn::Json qw(object boolean);
 use StandIn::Netifd::Proto::None;
 use StandIn::Netifd::Proto::Static;

@@ -4,7 +4,6 @@ package StandIn::Netifd::Reload;
 # rules, which are taken out and put back each time.
 
 use strict;
-use warnings;
 use StandIn::Netifd::Config;
 use StandIn::Netifd::Device;
 use StandIn::Netifd::Interface;

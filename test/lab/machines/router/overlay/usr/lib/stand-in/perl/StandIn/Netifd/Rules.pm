@@ -4,7 +4,6 @@ package StandIn::Netifd::Rules;
 # As in 24.10, a reload takes each rule out and puts it back, changed or not.
 
 use strict;
-use warnings;
 use StandIn::Netifd::Address qw(with_mask family);
 use StandIn::Netifd::Config;
 use StandIn::Netifd::Kernel;

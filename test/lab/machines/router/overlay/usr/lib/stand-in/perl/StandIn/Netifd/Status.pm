@@ -3,7 +3,6 @@ package StandIn::Netifd::Status;
 # What `ubus call network.interface.X status` says.
 
 use strict;
-use warnings;
 use StandIn::Json qw(object number boolean);
 
 sub status {

@@ -4,7 +4,6 @@ package StandIn::Opkg::Database;
 # has its files under /usr/lib/stand-in/feed/NAME, laid out as in the root.
 
 use strict;
-use warnings;
 
 my $status = '/usr/lib/opkg/status';
 my $lists  = '/var/opkg-lists';

@@ -3,7 +3,6 @@ package StandIn::Procd::Instance;
 # One process of a service. It leads a session of its own, so that its children end with it.
 
 use strict;
-use warnings;
 use POSIX ();
 use StandIn::Clock;
 use StandIn::Json qw(object number boolean compact get);

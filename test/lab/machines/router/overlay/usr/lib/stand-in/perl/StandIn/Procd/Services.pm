@@ -3,7 +3,6 @@ package StandIn::Procd::Services;
 # The object `service`: instances that are started, watched, respawned and killed, and triggers.
 
 use strict;
-use warnings;
 use StandIn::Clock;
 use StandIn::Json qw(object number boolean compact get plain parse);
 use StandIn::Procd::Instance;

@@ -3,7 +3,6 @@ package StandIn::Procd::System;
 # The object `system`: what the machine is, and how it does.
 
 use strict;
-use warnings;
 use POSIX ();
 use StandIn::Json qw(object number);
 

@@ -3,7 +3,6 @@ package StandIn::Procd::Trigger;
 # A trigger is [pattern, expression, delay]: ["config.change", ["if", ["eq", "package", "x"], ["run_script", …]], 1000].
 
 use strict;
-use warnings;
 use POSIX ();
 use StandIn::Json qw(plain);
 

@@ -4,11 +4,10 @@ package StandIn::Rpcd::Apply;
 # pending apply is known to this process only: after a restart the kept files just lie there.
 
 use strict;
-use warnings;
 use StandIn::Json qw(get);
 use StandIn::Clock;
 
-use constant { NO_DATA => 5, DENIED => 6 };
+sub NO_DATA() { 5 } sub DENIED() { 6 }
 
 our $base = '/var/run/rpcd';
 our $notify = sub { };    # called with the name of a package that has changed

@@ -3,12 +3,11 @@ package StandIn::Rpcd::Sessions;
 # The object `session`: who may read or write which package. Kept in memory only.
 
 use strict;
-use warnings;
 use StandIn::Json qw(object number boolean get plain);
 
 my %sessions;
 
-use constant { INVALID => 2, NO_METHOD => 3, NOT_FOUND => 4, DENIED => 6 };
+sub INVALID() { 2 } sub NO_METHOD() { 3 } sub NOT_FOUND() { 4 } sub DENIED() { 6 }
 
 sub known { return $sessions{ $_[0] } }
 

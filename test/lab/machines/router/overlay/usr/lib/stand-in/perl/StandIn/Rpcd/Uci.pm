@@ -3,13 +3,13 @@ package StandIn::Rpcd::Uci;
 # The object `uci`. With a session, changes are staged apart from the command line's.
 
 use strict;
-use warnings;
 use StandIn::Uci;
 use StandIn::Json qw(object number boolean get plain);
 use StandIn::Rpcd::Sessions;
 use StandIn::Rpcd::Apply;
 
-use constant { INVALID => 2, NO_METHOD => 3, NOT_FOUND => 4, NO_DATA => 5, DENIED => 6, UNKNOWN => 9 };
+sub INVALID() { 2 } sub NO_METHOD() { 3 } sub NOT_FOUND() { 4 } sub NO_DATA() { 5 } sub DENIED() { 6 }
+sub UNKNOWN() { 9 }
 
 my %method = (
     configs => sub { my ($uci) = @_; return (0, object(configs => [ $uci->packages ])) },

@@ -5,7 +5,6 @@ package StandIn::Ubus::Broker;
 # When a provider goes away its objects are gone, as on the real bus.
 
 use strict;
-use warnings;
 use Socket;
 use File::Basename;
 use StandIn::Ubus::Wire;

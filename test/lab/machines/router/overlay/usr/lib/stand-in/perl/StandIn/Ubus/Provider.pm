@@ -3,7 +3,6 @@ package StandIn::Ubus::Provider;
 # A daemon's side of the bus: registers objects, answers calls, sends events.
 
 use strict;
-use warnings;
 use StandIn::Ubus::Wire;
 use StandIn::Json qw(parse pretty compact object);
 

@@ -4,9 +4,8 @@ package StandIn::Ubus::Wire;
 # Every call of ubus loads this, so it does without Socket and Errno, which take longer than the call.
 
 use strict;
-use warnings;
 
-use constant { UNIX => 1, STREAM => 1, INTERRUPTED => 4, AGAIN => 11 };
+sub UNIX() { 1 } sub STREAM() { 1 } sub INTERRUPTED() { 4 } sub AGAIN() { 11 }
 
 our $path = $ENV{UBUS_SOCKET} // '/var/run/ubus/ubus.sock';
 
@@ -15,7 +14,8 @@ our @status = (
     'Permission denied', 'Request timed out', 'Operation not supported', 'Unknown error', 'Connection failed',
     'Out of memory', 'Parsing message data failed', 'System error',
 );
-use constant { INVALID_ARGUMENT => 2, NO_METHOD => 3, NOT_FOUND => 4, NO_DATA => 5, DENIED => 6, UNSUPPORTED => 8, UNKNOWN => 9 };
+sub INVALID_ARGUMENT() { 2 } sub NO_METHOD() { 3 } sub NOT_FOUND() { 4 } sub NO_DATA() { 5 }
+sub DENIED() { 6 } sub UNSUPPORTED() { 8 } sub UNKNOWN() { 9 }
 
 sub dial {
     my ($where) = @_;

@@ -3,7 +3,6 @@ package StandIn::Uci::Cli;
 # The uci command line.
 
 use strict;
-use warnings;
 use StandIn::Uci;
 
 my @errors = ('Success', 'Out of memory', 'Invalid argument', 'Entry not found', 'I/O error', 'Parse error',

@@ -6,7 +6,6 @@ package StandIn::Uci::Delta;
 package StandIn::Uci;
 
 use strict;
-use warnings;
 
 my %apply = ('|' => \&add_list, '~' => \&del_list, '-' => \&delete_entry, '@' => \&rename_entry);
 

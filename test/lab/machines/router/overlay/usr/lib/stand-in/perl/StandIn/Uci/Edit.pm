@@ -7,7 +7,6 @@ package StandIn::Uci::Edit;
 package StandIn::Uci;
 
 use strict;
-use warnings;
 
 sub pointer {
     my ($text) = @_;

@@ -7,7 +7,6 @@ package StandIn::Uci::Parse;
 package StandIn::Uci;
 
 use strict;
-use warnings;
 
 sub source { my ($file) = @_; return { file => $file, buffer => '', at => 0, line => 0 } }
 
@@ -47,6 +46,8 @@ sub quoted {
             next_line($in, $in->{at}) or syntax($in, "EOF with unterminated $quote");
             next;
         }
+        pos($in->{buffer}) = $in->{at};
+        if ($in->{buffer} =~ /\G[^"'\\]+/gc) { $value .= $&; $in->{at} = $+[0]; next }
         my $char = substr $in->{buffer}, $in->{at}, 1;
         if ($char eq $quote) { $in->{at}++; return $value }
         if ($char eq '\\' && $quote eq '"') {
@@ -63,6 +64,8 @@ sub word {
     skip_space($in);
     my $value = '';
     while ($in->{at} < length $in->{buffer}) {
+        pos($in->{buffer}) = $in->{at};
+        if ($in->{buffer} =~ /\G[^\s#;"'\\]+/gc) { $value .= $&; $in->{at} = $+[0]; next }
         my $char = substr $in->{buffer}, $in->{at}, 1;
         if ($char =~ /\s/) { $in->{at}++; last }
         if ($char eq '#') { $in->{buffer} = substr $in->{buffer}, 0, $in->{at}; last }

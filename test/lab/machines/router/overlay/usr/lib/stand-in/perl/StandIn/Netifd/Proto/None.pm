@@ -3,7 +3,6 @@ package StandIn::Netifd::Proto::None;
 # proto none, which also stands for a protocol without a handler: up as soon as the device's link is.
 
 use strict;
-use warnings;
 
 sub no_device     { return 0 }
 sub forces_link   { return 0 }
@@ -20,7 +19,6 @@ sub setup {
 package StandIn::Netifd::Proto::Waiting;
 
 use strict;
-use warnings;
 our @ISA = ('StandIn::Netifd::Proto::None');
 
 sub setup { }

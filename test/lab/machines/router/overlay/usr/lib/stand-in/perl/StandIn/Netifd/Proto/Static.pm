@@ -3,7 +3,6 @@ package StandIn::Netifd::Proto::Static;
 # proto static.
 
 use strict;
-use warnings;
 use StandIn::Netifd::Address qw(with_mask canonical network);
 use StandIn::Netifd::Config;
 use StandIn::Netifd::Proto::None;

@@ -5,7 +5,6 @@ package StandIn::Netifd::Proto::Tunnel;
 # without an error in the status: that is what the real ones do.
 
 use strict;
-use warnings;
 use POSIX ();
 use Socket qw(AF_INET6 getaddrinfo);
 use StandIn::Json qw(object spaced number boolean);
@@ -17,7 +16,7 @@ use StandIn::Netifd::Proto::None;
 
 our @ISA = ('StandIn::Netifd::Proto::None');
 
-use constant { RETRY => 3 };
+sub RETRY() { 3 }
 
 my %resolving;    # pid => [ interface name, pipe ]
 
