@@ -45,13 +45,13 @@ done`,
   },
   render: (changes, context) => {
     for (const { id, to } of changes) if (to === undefined) context.finally(clear(id));
-    return changes.flatMap(({ id, from, to }) => [
+    return changes.flatMap(({ id, to }) => [
       context.mark(id),
       ...(to === undefined
         ? []
         : [
-            ...(from === undefined ? [] : [clear(id)]),
-            `ip rule | grep -q ${quote(`^${id}:`)} || ip rule add priority ${quote(id)} ${String(to.rule)} protocol static`,
+            // Mostly netifd has done it by now, and between the two halves of this, packets would go elsewhere.
+            `[ "$(ip rule | ${only(id)})" = ${quote(String(to.rule))} ] || { ${clear(id)}; ip rule add priority ${quote(id)} ${String(to.rule)} protocol static; }`,
           ]),
     ]);
   },
@@ -138,6 +138,10 @@ function isOurs(priority: string, rule: string, own: ReadonlySet<string>): boole
 }
 
 const listOf = (numbers: readonly number[]) => `${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`;
+
+/** The rules of a priority, as `readRules` has them. */
+const only = (priority: string) =>
+  `sed ${quote(`/^${priority}:/!d; s/^${priority}:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//`)}`;
 
 const clear = (priority: string) => `while ip rule del priority ${quote(priority)} 2>/dev/null; do :; done`;
 
