@@ -123,6 +123,13 @@ const listOf = (numbers: readonly number[]) => `${numbers.slice(0, -1).join(", "
 export const clearRule = (priority: string) =>
   `while ip rule del priority ${quote(priority)} 2>/dev/null; do :; done`;
 
+/** Has this rule alone at this priority; one that is there stays, as in between, packets would go elsewhere. */
+export function makeRule(priority: string, rule: string): string {
+  // What `readRules` makes of it.
+  const only = `sed ${quote(`/^${priority}:/!d; s/^${priority}:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//`)}`;
+  return `[ "$(ip rule | ${only})" = ${quote(rule)} ] || { ${clearRule(priority)}; ip rule add priority ${quote(priority)} ${rule} protocol static; }`;
+}
+
 /** Lines of `ip rule`, iproute2's or BusyBox's: priority and the rest in one spacing. */
 export function readRules(text: string): readonly (readonly [string, string])[] {
   return text.split("\n").flatMap((line) => {

@@ -1,9 +1,8 @@
-import { quote } from "../../core/script.js";
 import { deviceOf } from "../../hosts/home/design.js";
 import { homeHost } from "../../hosts/home/facts.js";
 import type { HomeWorld } from "../../hosts/world.js";
 import { type BootStep, renderByBootScript } from "../linux/boot.js";
-import { clearRule, parseRules, ruleConflicts, rulesProbe, wantedRules } from "../policy-rules.js";
+import { clearRule, makeRule, parseRules, ruleConflicts, rulesProbe, wantedRules } from "../policy-rules.js";
 
 /** The policy rules. Of protocol `static`, as systemd-networkd would make them, so that it takes them for its own. */
 export const rules: BootStep<HomeWorld> = {
@@ -12,15 +11,7 @@ export const rules: BootStep<HomeWorld> = {
   desired: ({ site, design }) => wantedRules(site, design),
   probe: () => rulesProbe,
   parse: parseRules,
-  up: (id, state) => {
-    const priority = quote(id);
-    return [
-      `[ "$(ip rule show priority ${priority} | sed 's/^[0-9]*:[[:space:]]*//; s/ proto [^ ]*//; s/ *$//')" = ${quote(String(state.rule))} ] || {`,
-      `  ${clearRule(id)}`,
-      `  ip rule add priority ${priority} ${String(state.rule)} protocol static`,
-      "}",
-    ];
-  },
+  up: (id, state) => [makeRule(id, String(state.rule))],
   render: (changes, context) => renderByBootScript(rules, changes, (id) => [clearRule(id)], context),
   conflicts: ({ site, home, design }) =>
     ruleConflicts("home", homeHost.name, site, design, home, (server) => deviceOf(home, server)),

@@ -1,10 +1,10 @@
-import { quote } from "../../core/script.js";
 import type { Conflict } from "../../core/step.js";
 import { networkOf, type RouterFacts } from "../../hosts/router/facts.js";
 import { type Site, sendersOf } from "../../inventory/site.js";
 import {
   clearRule,
   knownRules,
+  makeRule,
   parseRules,
   readRules,
   replyMark,
@@ -24,13 +24,13 @@ export const rules: RouterStep = {
   parse: parseRules,
   render: (changes, context) => {
     for (const { id, to } of changes) if (to === undefined) context.finally(clearRule(id));
-    return changes.flatMap(({ id, from, to }) => [
+    return changes.flatMap(({ id, to }) => [
       context.mark(id),
       ...(to === undefined
         ? []
         : [
-            ...(from === undefined ? [] : [clearRule(id)]),
-            `ip rule | grep -q ${quote(`^${id}:`)} || ip rule add priority ${quote(id)} ${String(to.rule)} protocol static`,
+            // Mostly netifd has done it by now.
+            makeRule(id, String(to.rule)),
           ]),
     ]);
   },

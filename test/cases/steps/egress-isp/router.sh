@@ -106,11 +106,9 @@ n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 rule 4200'
-while ip rule del priority 4200 2>/dev/null; do :; done
-ip rule | grep -q '^4200:' || ip rule add priority 4200 from 192.168.1.210 fwmark 0x2000000/0x2000000 lookup main suppress_prefixlength 0 protocol static
+[ "$(ip rule | sed '/^4200:/!d; s/^4200:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.210 fwmark 0x2000000/0x2000000 lookup main suppress_prefixlength 0' ] || { while ip rule del priority 4200 2>/dev/null; do :; done; ip rule add priority 4200 from 192.168.1.210 fwmark 0x2000000/0x2000000 lookup main suppress_prefixlength 0 protocol static; }
 echo '@ds4 rule 4201'
-while ip rule del priority 4201 2>/dev/null; do :; done
-ip rule | grep -q '^4201:' || ip rule add priority 4201 from 192.168.1.210 fwmark 0x2000000/0x2000000 lookup 42 protocol static
+[ "$(ip rule | sed '/^4201:/!d; s/^4201:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.210 fwmark 0x2000000/0x2000000 lookup 42' ] || { while ip rule del priority 4201 2>/dev/null; do :; done; ip rule add priority 4201 from 192.168.1.210 fwmark 0x2000000/0x2000000 lookup 42 protocol static; }
 echo '@ds4 firewall ds4_reply'
 [ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
 for c in $(nft list table inet fw4 2>/dev/null | awk '$1 == "chain" { c = $2; n = 0; next } $1 == "}" { if (c ~ /^ds4_|_ds4$/ && !n) print c; c = ""; next } $1 != "type" && NF { n++ }'); do nft delete chain inet fw4 "$c" 2>/dev/null || :; done

@@ -161,9 +161,9 @@ n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 rule 4202'
-ip rule | grep -q '^4202:' || ip rule add priority 4202 from 192.168.1.211 lookup main suppress_prefixlength 0 protocol static
+[ "$(ip rule | sed '/^4202:/!d; s/^4202:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.211 lookup main suppress_prefixlength 0' ] || { while ip rule del priority 4202 2>/dev/null; do :; done; ip rule add priority 4202 from 192.168.1.211 lookup main suppress_prefixlength 0 protocol static; }
 echo '@ds4 rule 4203'
-ip rule | grep -q '^4203:' || ip rule add priority 4203 from 192.168.1.211 lookup 42 protocol static
+[ "$(ip rule | sed '/^4203:/!d; s/^4203:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.211 lookup 42' ] || { while ip rule del priority 4203 2>/dev/null; do :; done; ip rule add priority 4203 from 192.168.1.211 lookup 42 protocol static; }
 echo '@ds4 firewall ds4_in_2_udp'
 echo '@ds4 firewall ds4_in_icmp'
 echo '@ds4 firewall ds4_in_tcp'

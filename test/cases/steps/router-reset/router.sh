@@ -195,9 +195,9 @@ rm -f /var/run/ds4/batch
 echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
 ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || ip -6 addr add 2001:db8:100:0:203:0:113:144/128 dev lo
 echo '@ds4 rule 4200'
-ip rule | grep -q '^4200:' || ip rule add priority 4200 from 192.168.1.210 lookup main suppress_prefixlength 0 protocol static
+[ "$(ip rule | sed '/^4200:/!d; s/^4200:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.210 lookup main suppress_prefixlength 0' ] || { while ip rule del priority 4200 2>/dev/null; do :; done; ip rule add priority 4200 from 192.168.1.210 lookup main suppress_prefixlength 0 protocol static; }
 echo '@ds4 rule 4201'
-ip rule | grep -q '^4201:' || ip rule add priority 4201 from 192.168.1.210 lookup 42 protocol static
+[ "$(ip rule | sed '/^4201:/!d; s/^4201:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.210 lookup 42' ] || { while ip rule del priority 4201 2>/dev/null; do :; done; ip rule add priority 4201 from 192.168.1.210 lookup 42 protocol static; }
 echo '@ds4 route default/42'
 ip route replace default dev wrap1 scope link table 42 proto static
 echo '@ds4 route unreachable/42'
