@@ -23,6 +23,21 @@ export function wantedRules(site: Site, { slots }: Pick<Design, "slots">): Items
   );
 }
 
+/**
+ * The same for what a server begins, or answers, without a source of its own, where it is this host itself: the kernel
+ * looks for a route first and takes the source from that.
+ */
+export function wantedSourcelessRules(site: Site): Items {
+  const { main, table } = rulePriorities(maxServers);
+  return new Map([
+    [String(main), { rule: `${sourceless} lookup main suppress_prefixlength 0` }],
+    [String(table), { rule: `${sourceless} lookup ${site.tunnel.table}` }],
+  ]);
+}
+
+/** As `ip rule` shows `from 0.0.0.0/32 iif lo`. */
+export const sourceless = "from 0.0.0.0 iif lo";
+
 /** Prints the rules, and which of their tables have a default route. */
 export const rulesProbe = `rules=$(ip rule) || exit
 echo "$rules"
@@ -49,13 +64,11 @@ export function ruleConflicts(
   host: HostName,
   name: string,
   site: Site,
-  { slots }: Pick<Design, "slots">,
+  wanted: Items,
   known: Known & { readonly rules: string },
   deviceOf: (server: string) => string | undefined,
 ): readonly Conflict[] {
-  const needed = [...slots.values()]
-    .flatMap((slot) => Object.values(rulePriorities(slot)))
-    .sort((a, b) => a - b);
+  const needed = [...wanted.keys()].map(Number).sort((a, b) => a - b);
   const earlier = serversOf(site).flatMap((server) =>
     earlierRules(known.rules, server, deviceOf(server))
       .filter(({ always }) => always)
@@ -87,9 +100,9 @@ function knownRules(site: Site, { owned }: Known): ReadonlySet<string> {
   const servers = [...serversOf(site), ...(owned?.servers ?? [])];
   const tables = [site.tunnel.table, owned?.table ?? site.tunnel.table];
   return new Set(
-    servers.flatMap((server) => [
-      `from ${server} lookup main suppress_prefixlength 0`,
-      ...tables.map((table) => `from ${server} lookup ${table}`),
+    [...servers.map((server) => `from ${server}`), sourceless].flatMap((from) => [
+      `${from} lookup main suppress_prefixlength 0`,
+      ...tables.map((table) => `${from} lookup ${table}`),
     ]),
   );
 }
@@ -97,7 +110,7 @@ function knownRules(site: Site, { owned }: Known): ReadonlySet<string> {
 /** The first server's two priorities are ds4's alone; the others' may be somebody's on a host without so many. */
 function isOurs(priority: string, rule: string, own: ReadonlySet<string>): boolean {
   const number = Number(priority);
-  if (number < rulePriorities(0).main || number > rulePriorities(maxServers - 1).table) return false;
+  if (number < rulePriorities(0).main || number > rulePriorities(maxServers).table) return false;
   return number <= rulePriorities(0).table || own.has(rule);
 }
 
