@@ -12,6 +12,8 @@ export const vpsConnections: Probe = {
   name: "connections",
   script: `g=$(ip -4 route show default | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p' | head -n 1)
 a=$(ip -6 route show default | sed -n 's/.* via \\([0-9a-f:]*\\) dev \\([^ ]*\\).*/\\1%\\2/p' | head -n 1)
+# The device belongs to a link-local address alone.
+case $a in fe80:*) ;; *) a=\${a%\\%*} ;; esac
 command -v ping >/dev/null || exit 0
 once() { [ -z "$2" ] || { ping -n -q -c 1 -W 2 "$2" || ping -n -q -c 3 -i 0.3 -W 2 "$2"; } >/dev/null 2>&1 && [ -n "$2" ] && echo "$1 $2 = answers"; }
 once "IPv4 gateway" "$g" &

@@ -37,6 +37,21 @@ export function wantedRules(site: Site, { slots }: Pick<Design, "slots">): Items
   );
 }
 
+/**
+ * The same for what a server begins, or answers, without a source of its own, where it is this host itself: the kernel
+ * looks for a route first and takes the source from that.
+ */
+export function wantedSourcelessRules(site: Site): Items {
+  const { main, table } = rulePriorities(maxServers);
+  return new Map([
+    [String(main), { rule: `${sourceless} lookup main suppress_prefixlength 0` }],
+    [String(table), { rule: `${sourceless} lookup ${site.tunnel.table}` }],
+  ]);
+}
+
+/** As `ip rule` shows `from 0.0.0.0/32 iif lo`. */
+export const sourceless = "from 0.0.0.0 iif lo";
+
 /** Prints the rules, and which of their tables have a default route. */
 export const rulesProbe = `rules=$(ip rule) || exit
 echo "$rules"
@@ -63,13 +78,11 @@ export function ruleConflicts(
   host: HostName,
   name: string,
   site: Site,
-  { slots }: Pick<Design, "slots">,
+  wanted: Items,
   known: Known & { readonly rules: string },
   deviceOf: (server: string) => string | undefined,
 ): readonly Conflict[] {
-  const needed = [...slots.values()]
-    .flatMap((slot) => Object.values(rulePriorities(slot)))
-    .sort((a, b) => a - b);
+  const needed = [...wanted.keys()].map(Number).sort((a, b) => a - b);
   const earlier = serversOf(site).flatMap((server) =>
     earlierRules(known.rules, server, deviceOf(server))
       .filter(({ always }) => always)
@@ -101,19 +114,17 @@ export function knownRules(site: Site, { owned }: Known): ReadonlySet<string> {
   const servers = [...serversOf(site), ...(owned?.servers ?? [])];
   const tables = [site.tunnel.table, owned?.table ?? site.tunnel.table];
   return new Set(
-    servers
-      .flatMap((server) => [allOf(server), repliesOf(server)])
-      .flatMap((which) => [
-        `${which} lookup main suppress_prefixlength 0`,
-        ...tables.map((table) => `${which} lookup ${table}`),
-      ]),
+    [...servers.flatMap((server) => [allOf(server), repliesOf(server)]), sourceless].flatMap((which) => [
+      `${which} lookup main suppress_prefixlength 0`,
+      ...tables.map((table) => `${which} lookup ${table}`),
+    ]),
   );
 }
 
 /** The first server's two priorities are ds4's alone; the others' may be somebody's on a host without so many. */
 function isOurs(priority: string, rule: string, own: ReadonlySet<string>): boolean {
   const number = Number(priority);
-  if (number < rulePriorities(0).main || number > rulePriorities(maxServers - 1).table) return false;
+  if (number < rulePriorities(0).main || number > rulePriorities(maxServers).table) return false;
   return number <= rulePriorities(0).table || own.has(rule);
 }
 
@@ -123,11 +134,14 @@ const listOf = (numbers: readonly number[]) => `${numbers.slice(0, -1).join(", "
 export const clearRule = (priority: string) =>
   `while ip rule del priority ${quote(priority)} 2>/dev/null; do :; done`;
 
-/** Has this rule alone at this priority; one that is there stays, as in between, packets would go elsewhere. */
-export function makeRule(priority: string, rule: string): string {
+/**
+ * Has this rule alone at this priority; one that is there stays, as in between, packets would go elsewhere. `typed` is
+ * how it is added, where `ip rule` doesn't take it in the form in which it shows it.
+ */
+export function makeRule(priority: string, rule: string, typed = rule, protocol = "static"): string {
   // What `readRules` makes of it.
   const only = `sed ${quote(`/^${priority}:/!d; s/^${priority}:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//`)}`;
-  return `[ "$(ip rule | ${only})" = ${quote(rule)} ] || { ${clearRule(priority)}; ip rule add priority ${quote(priority)} ${rule} protocol static; }`;
+  return `[ "$(ip rule | ${only})" = ${quote(rule)} ] || { ${clearRule(priority)}; ip rule add priority ${quote(priority)} ${typed} protocol ${protocol}; }`;
 }
 
 /** Lines of `ip rule`, iproute2's or BusyBox's: priority and the rest in one spacing. */

@@ -35,7 +35,14 @@ export const rules: RouterStep = {
     ]);
   },
   conflicts: ({ site, router, design }) => [
-    ...ruleConflicts("router", "router", site, design, router, (server) => networkOf(router, server)?.device),
+    ...ruleConflicts(
+      "router",
+      "router",
+      site,
+      wantedRules(site, design),
+      router,
+      (server) => networkOf(router, server)?.device,
+    ),
     ...markConflicts(site, router),
   ],
 };

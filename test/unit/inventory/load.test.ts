@@ -51,6 +51,11 @@ describe("an inventory file", () => {
     const example = await loadSite(new URL("example.yaml", inventory).pathname);
     const lab = await loadSite(new URL("lab.yaml", inventory).pathname);
     const several = await loadSite(new URL("example-forward.yaml", inventory).pathname);
+    const linux = await loadSite(new URL("example-linux.yaml", inventory).pathname);
+    expect(linux.router).toBeUndefined();
+    expect(linux.home).toEqual({ kind: "linux", ssh: "root@192.168.1.210" });
+    const linuxLab = await loadSite(new URL("lab-linux.yaml", inventory).pathname);
+    expect([linuxLab.vps.ssh, linuxLab.home?.ssh]).toEqual(["vps", "home"]);
     expect(serversOf(several)).toEqual(["192.168.1.210", "192.168.1.211"]);
     expect([example.vps.ssh, lab.vps.ssh, lab.router?.ssh, serversOf(lab)]).toEqual([
       "root@203.0.113.144",

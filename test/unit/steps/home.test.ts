@@ -122,11 +122,22 @@ describe("the routes of a Linux machine at home", () => {
 });
 
 describe("the policy rules of a Linux machine at home", () => {
-  const text = `0:\tfrom all lookup local\n4200:\tfrom ${server} lookup main suppress_prefixlength 0 proto static\n4201:\tfrom ${server} lookup 42 proto static\n`;
+  const text = `0:\tfrom all lookup local\n4200:\tfrom ${server} lookup main suppress_prefixlength 0 proto static\n4201:\tfrom ${server} lookup 42 proto static\n4232:\tfrom 0.0.0.0 iif lo lookup main suppress_prefixlength 0\n4233:\tfrom 0.0.0.0 iif lo lookup 42\n`;
 
   it("read as what is wanted", () => {
     expect(rules.parse(ok(text), marked, linuxSite)).toEqual(rules.desired(here));
     expect(rules.parse(ok(text), home, linuxSite).size).toBe(0);
+  });
+
+  it("are of a protocol that systemd-networkd leaves alone", () => {
+    const lines = [...rules.desired(here)].flatMap(([id, state]) => rules.up(id, state));
+    expect(lines.map((line) => /ip rule add (.*); \}$/.exec(line)?.[1])).toEqual([
+      `priority 4200 from ${server} lookup main suppress_prefixlength 0 protocol static`,
+      `priority 4201 from ${server} lookup 42 protocol static`,
+      "priority 4232 from 0.0.0.0/32 iif lo lookup main suppress_prefixlength 0 protocol kernel",
+      "priority 4233 from 0.0.0.0/32 iif lo lookup 42 protocol kernel",
+    ]);
+    expect([...rules.desired(behind).keys()]).toEqual(["4200", "4201"]);
   });
 
   it("of somebody else that come first, and send what the machine sends elsewhere, are a conflict", () => {

@@ -1,0 +1,77 @@
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 unit ds4.service'
+systemctl -q disable --now ds4.service 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+echo '@ds4 chains ipv4'
+while iptables -w -t nat -D POSTROUTING -j DS4-POSTROUTING 2>/dev/null; do :; done
+! iptables -w -t nat -F DS4-POSTROUTING 2>/dev/null || iptables -w -t nat -X DS4-POSTROUTING || :
+while iptables -w -t nat -D PREROUTING -j DS4-PREROUTING 2>/dev/null; do :; done
+! iptables -w -t nat -F DS4-PREROUTING 2>/dev/null || iptables -w -t nat -X DS4-PREROUTING || :
+while iptables -w -t mangle -D FORWARD -j DS4-FORWARD 2>/dev/null; do :; done
+! iptables -w -t mangle -F DS4-FORWARD 2>/dev/null || iptables -w -t mangle -X DS4-FORWARD || :
+while iptables -w -t mangle -D PREROUTING -j DS4-PREROUTING 2>/dev/null; do :; done
+! iptables -w -t mangle -F DS4-PREROUTING 2>/dev/null || iptables -w -t mangle -X DS4-PREROUTING || :
+while iptables -w -t filter -D FORWARD -j DS4-FORWARD 2>/dev/null; do :; done
+! iptables -w -t filter -F DS4-FORWARD 2>/dev/null || iptables -w -t filter -X DS4-FORWARD || :
+while iptables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
+! iptables -w -t filter -F DS4-INPUT 2>/dev/null || iptables -w -t filter -X DS4-INPUT || :
+! command -v conntrack >/dev/null || conntrack -D -r 192.168.1.210 >/dev/null 2>&1 || :
+! command -v conntrack >/dev/null || conntrack -D -s 192.168.1.210 >/dev/null 2>&1 || :
+echo '@ds4 chains ipv6'
+while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
+! ip6tables -w -t filter -F DS4-INPUT 2>/dev/null || ip6tables -w -t filter -X DS4-INPUT || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter INPUT' /etc/ds4/before/nft || nft list chain ip filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter INPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter FORWARD' /etc/ds4/before/nft || nft list chain ip filter FORWARD 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter FORWARD 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip filter' /etc/ds4/before/nft || nft list table ip filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip filter 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip mangle PREROUTING' /etc/ds4/before/nft || nft list chain ip mangle PREROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip mangle PREROUTING 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip mangle FORWARD' /etc/ds4/before/nft || nft list chain ip mangle FORWARD 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip mangle FORWARD 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip mangle' /etc/ds4/before/nft || nft list table ip mangle 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip mangle 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip nat PREROUTING' /etc/ds4/before/nft || nft list chain ip nat PREROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip nat PREROUTING 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip nat POSTROUTING' /etc/ds4/before/nft || nft list chain ip nat POSTROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip nat POSTROUTING 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip nat' /etc/ds4/before/nft || nft list table ip nat 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip nat 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip6 filter INPUT' /etc/ds4/before/nft || nft list chain ip6 filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip6 filter INPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip6 filter' /etc/ds4/before/nft || nft list table ip6 filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip6 filter 2>/dev/null || :
+for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
+exit 0
+}
+# and then, when both hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 route 192.168.1.210/unreachable'
+ip route del unreachable 192.168.1.210 metric 4000000000 proto 204 2>/dev/null || :
+echo '@ds4 route 192.168.1.210'
+ip route del 192.168.1.210 dev wrap1 proto 204 2>/dev/null || :
+echo '@ds4 tunnel wrap1'
+ip link del wrap1 2>/dev/null || :
+echo '@ds4 address 2001:db8:1:0:203:0:113:144/128'
+ip -6 addr del 2001:db8:1:0:203:0:113:144/128 dev eth0 2>/dev/null || :
+echo '@ds4 sysctl net.ipv4.ip_forward'
+[ ! -r /etc/ds4/before/sysctl ] || { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qi masquerade || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
+rm -f /etc/ds4/before/sysctl
+echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
+rm -f /etc/systemd/system/nftables.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
+rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
+rm -f /etc/systemd/system/firewalld.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/ds4.service'
+rm -f /etc/systemd/system/ds4.service
+echo '@ds4 file /etc/network/if-up.d/ds4'
+rm -f /etc/network/if-up.d/ds4
+echo '@ds4 file /etc/ds4/up'
+rm -f /etc/ds4/up
+echo '@ds4 file /etc/ds4/site'
+rm -f /etc/ds4/site
+rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
+rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
+rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :
+rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :
+[ "${units_read:-}" = yes ] || systemctl daemon-reload
+exit 0
+}
