@@ -48,7 +48,7 @@ export function relayScript({ listen, server, port, seconds }: RelayTo): string 
     // Before what leads home, and before what refuses visitors.
     `! command -v iptables >/dev/null || { iptables -w -t nat -I ${nat} && iptables -w -I ${input}; } || exit 1`,
     `socat TCP4-LISTEN:$port,bind=${quote(listen)},fork,reuseaddr,backlog=64,max-children=64 ${quote(`TCP6:${server.includes(":") ? `[${server}]` : server}:${port}`)} 2>/dev/null & pid=$!`,
-    'n=0; until ss -Hltn "sport = :$port" | grep -q .; do n=$((n+1)); [ $n -lt 50 ] || { echo "socat does not listen" >&2; exit 1; }; sleep 0.1; done',
+    'n=0; until ss -Hltn "sport = :$port" | grep -q .; do n=$((n+1)); [ $n -lt 200 ] || { echo "socat does not listen" >&2; exit 1; }; sleep 0.1; done',
     'echo "ready $port"',
     `n=0; while [ ! -e ${stopFile} ] && [ $n -lt ${seconds} ] && kill -0 "$pid" 2>/dev/null; do sleep 1; n=$((n+1)); done`,
   ]);

@@ -148,8 +148,9 @@ async function withRelay<T>(
     },
     timeoutMs: (longestSeconds + 60) * 1000,
   });
+  /** Empty where it ended as it should. */
   const over = running.then(
-    ({ stderr, code }) => stderr.trim() || `exit status ${code}`,
+    ({ stderr, code }) => (code === 0 ? "" : stderr.trim() || `exit status ${code}`),
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
   const start = await progress.task("vps", "relay", () => Promise.race([listening, over]));
@@ -162,7 +163,7 @@ async function withRelay<T>(
   } finally {
     await shells.vps.run(stopRelay).catch(() => undefined);
     const said = await over;
-    if (said !== "exit status 0") {
+    if (said !== "") {
       notes.push(
         `the relay on the VPS did not end as it should, and ends by itself within half an hour: ${said}`,
       );

@@ -10,7 +10,7 @@ echo '# addresses'; ip -o addr | sed 's/^[0-9]*: //; s/valid_lft.*//'
 echo '# routes'; ip route show table all; ip -6 route show table all | grep -v '^ff00\\|^multicast' | sort
 echo '# rules'; ip rule; ip -6 rule
 echo '# sysctls'; sysctl -a | grep -v -e ip6tnl0 -e random -e 'nf_conntrack' -e 'fs\\.' -e 'kernel\\.' -e 'stat_refresh' -e '\\.base_reachable' -e 'net\\.netfilter' -e 'net.ipv4.tcp_' -e 'vm\\.' | sort
-echo '# conntrack'; conntrack -L 2>/dev/null | grep 192.168.1.210 | grep -v 192.168.1.50
+${machine === "vps" ? "echo '# conntrack'; conntrack -L 2>/dev/null | grep 192.168.1.210" : ":"}
 echo '# iptables'; iptables-save | grep -v '^#' | sed 's/\\[[0-9:]*\\]/[]/'; ip6tables-save | grep -v '^#' | sed 's/\\[[0-9:]*\\]/[]/'
 echo '# nft'; nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'
 echo '# files'; find /etc -xdev ! -name '*.cache' -printf '%M %u %g %p %l\\n' | sort; find /etc -xdev -type f ! -name '*.cache' -exec sha256sum {} + | sort -k 2

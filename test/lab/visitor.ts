@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { background, must, on } from "./machines.js";
+import { atHome, background, must, on } from "./machines.js";
 
 export const publicIPv4 = "203.0.113.144";
 export const server = "192.168.1.210";
@@ -18,12 +18,14 @@ export async function expectPath(): Promise<void> {
   expect(await seenBy("client", publicIPv4)).toBe(client);
 }
 
-/** Ping, TCP, UDP and SCTP: each arrives, and with the visitor's own address. */
+/** Ping, TCP, UDP and, behind a router, SCTP: each arrives, and with the visitor's own address. */
 export async function expectEveryProtocol(): Promise<void> {
   await must("client", `ping -c 2 -W 5 ${publicIPv4}`);
   await expectPath();
   const udp = await must("client", `(echo hello; sleep 2) | ncat -u -w 3 ${publicIPv4} 9000`);
   expect(udp).toMatch(new RegExp(`^${client} \\d+ hello`));
+  // To a server that is the home machine itself, associations were seen to be reset or silent: README, Limits.
+  if (atHome === "home") return;
   const sctp = await must("client", `(echo; sleep 2) | ncat --sctp -w 5 ${publicIPv4} 9000`);
   expect(sctp).toMatch(new RegExp(`^${client} \\d+`));
 }
