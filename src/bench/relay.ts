@@ -1,5 +1,6 @@
 import { runFolder } from "../core/dead-man-switch.js";
 import { group, quote } from "../core/script.js";
+import { apt } from "../steps/linux/packages.js";
 
 /** Marks the rules of the relay, which are gone when it ends. */
 const comment = "ds4-bench";
@@ -21,10 +22,9 @@ export type RelayTo = {
  * removes all that it made, the package included. Ends with 3 where there is no socat and none can be installed.
  */
 export function relayScript({ listen, server, port, seconds }: RelayTo): string {
-  const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60";
   const get = `${apt} install --no-install-recommends socat`;
-  const nat = `PREROUTING -d ${quote(`${listen}/32`)} -p tcp --dport "$port" -m comment --comment ${comment} -j ACCEPT`;
-  const input = `INPUT -d ${quote(`${listen}/32`)} -p tcp --dport "$port" -m comment --comment ${comment} -j ACCEPT`;
+  const accept = `-d ${quote(`${listen}/32`)} -p tcp --dport "$port" -m comment --comment ${comment} -j ACCEPT`;
+  const [nat, input] = [`PREROUTING ${accept}`, `INPUT ${accept}`];
   return group([
     "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin",
     `umask 077; mkdir -p ${runFolder}; rm -f ${stopFile}`,

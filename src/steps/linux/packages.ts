@@ -7,6 +7,9 @@ import type { Role } from "./role.js";
 
 const list = "/etc/ds4/packages";
 
+/** apt-get without questions; somebody else's run of it is waited for. */
+export const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60";
+
 /**
  * Debian packages that are missing: iptables is optional on Debian, and comes on a VPS with conntrack, which teardown
  * wants.
@@ -37,7 +40,6 @@ true`,
     render: (changes, context) => {
       const install = wanted(changes).map(({ id }) => quote(id));
       const remove = unwanted(changes).map(({ id }) => quote(id));
-      const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60";
       const get = `${apt} install --no-install-recommends ${install.join(" ")}`;
       const simulate = `${get} --simulate 2>/dev/null`;
       return [
