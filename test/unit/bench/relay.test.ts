@@ -21,8 +21,8 @@ describe("the relay of a measurement", () => {
   it("ends by itself, and takes away what it made however it ends", () => {
     const script = relayScript({ ...to, server: "home.example" });
     expect(script).toContain("[ $n -lt 60 ]");
-    const made = [...script.matchAll(/iptables (.*?)-I (\S+) (.*?)(?: &&|;)/g)].map(
-      ([, table, chain, rule]) => `iptables ${table}-D ${chain} ${rule}`,
+    const made = [...script.matchAll(/iptables (-w[^|;&]*)-I ([^;&]*\S)(?= &&|;)/g)].map(
+      ([, table, rule]) => `iptables ${table}-D ${rule}`,
     );
     expect(made).toHaveLength(2);
     const clean = script.slice(script.indexOf("clean() {"), script.indexOf("trap clean EXIT"));
