@@ -33,10 +33,7 @@ function siteCommand(name: string, description: string): Command {
 const yes = () => new Option("-y, --yes", "don't ask before changing anything");
 
 const confirmWithin = () =>
-  new Option(
-    "--confirm-within <seconds>",
-    "when both hosts go back by themselves unless the change is proved",
-  )
+  new Option("--confirm-within <seconds>", "when the hosts go back by themselves unless the change is proved")
     .default(60)
     .argParser((text) => {
       const seconds = Number(text);
@@ -46,7 +43,7 @@ const confirmWithin = () =>
       return seconds;
     });
 
-siteCommand("apply", "set up both hosts as the inventory says")
+siteCommand("apply", "set up the hosts as the inventory says")
   .addOption(yes())
   .addOption(confirmWithin())
   .action(async (site, options) => {
@@ -63,7 +60,7 @@ siteCommand("plan", "show what apply would do")
     const { plan } = await import("./commands/plan.js");
     process.exitCode = await plan(site, options);
   });
-siteCommand("teardown", "put both hosts back as they were")
+siteCommand("teardown", "put the hosts back as they were")
   .addOption(yes())
   .addOption(confirmWithin())
   .action(async (site, options) => {

@@ -1,18 +1,11 @@
 import { ConflictError } from "../core/errors.js";
 import { type HostPlan, type HostState, planHost, renderPlan, stages, stagesOf } from "../core/plan.js";
 import { group } from "../core/script.js";
-import {
-  type Conflict,
-  type HostName,
-  hostEntries,
-  mapHosts,
-  type PerHost,
-  type Step,
-} from "../core/step.js";
-import { type Design, makeDesign } from "../hosts/design.js";
-import type { World } from "../hosts/world.js";
+import { type Conflict, type HostName, hostEntries, mapHosts, type PerHost } from "../core/step.js";
 import type { Site } from "../inventory/site.js";
-import { routerSteps, stepsOf, vpsSteps } from "../steps/index.js";
+import { modes } from "../modes/index.js";
+import type { SiteDesign } from "../modes/mode.js";
+import { stepsOf } from "../steps/index.js";
 import type { AnyReading, Reading } from "./read.js";
 
 /** What has to change on each host. */
@@ -25,20 +18,20 @@ export type Target = PerHost<HostState>;
 export const nothing: Target = { vps: new Map() };
 
 /** The state that `apply` goes to. @throws HostError, ConflictError where the hosts don't allow it. */
-export function aimFor(site: Site, reading: Reading): { readonly target: Target; readonly design: Design } {
+export function aimFor(
+  site: Site,
+  reading: Reading,
+): { readonly target: Target; readonly design: SiteDesign } {
   checkOwner(site, reading);
-  if (reading.router === undefined) throw new Error("a site without a router");
-  const [vps, router] = [reading.vps.facts, reading.router.facts];
-  const design = makeDesign(site, vps, router);
-  const world: World = { site, vps, router, design };
-  const all = [...conflicts(vpsSteps, world), ...conflicts(routerSteps, world), ...space(world)];
+  const design = modes[site.mode].design(site, { vps: reading.vps.facts, router: reading.router?.facts });
+  const all = [...design.conflicts, ...space(reading)];
   const [first, ...more] = all;
   if (first !== undefined) {
     throw new ConflictError([first, ...more].map(({ host, message }) => `${host}: ${message}`).join("\n"), {
       hint: all.map(({ hint }) => hint).join("\n"),
     });
   }
-  return { target: { vps: desired(vpsSteps, world), router: desired(routerSteps, world) }, design };
+  return { target: design.desired, design };
 }
 
 /** What turns the hosts as they were read into `target`. */
@@ -99,18 +92,14 @@ export function stagesOfSite(plan: SitePlan): readonly SitePlan[] {
   return stages.map((stage) => mapHosts(all, (parts) => parts[stage]));
 }
 
-function desired(steps: readonly Step<World, never>[], world: World): HostState {
-  return new Map(steps.map((step) => [step.name, step.desired(world)]));
-}
-
-function conflicts(steps: readonly Step<World, never>[], world: World): readonly Conflict[] {
-  return steps.flatMap((step) => step.conflicts?.(world) ?? []);
-}
+/** Kibibytes that ds4's files take under /etc, with room for an undo. */
+const neededKib: Readonly<Record<HostName, number>> = { vps: 1024, router: 64 };
 
 /** A file system without room would be noticed halfway. */
-function space({ vps, router }: World): readonly Conflict[] {
-  const check = (host: HostName, freeKib: number, needed: number): readonly Conflict[] =>
-    freeKib >= needed
+function space(reading: AnyReading): readonly Conflict[] {
+  return hostEntries(reading).flatMap(([host, { facts }]): readonly Conflict[] => {
+    const [freeKib, needed] = [facts.freeKib, neededKib[host]];
+    return freeKib >= needed
       ? []
       : [
           {
@@ -119,7 +108,7 @@ function space({ vps, router }: World): readonly Conflict[] {
             hint: "free some space, and check that the file system isn't mounted read-only ('mount', 'df -h /etc')",
           },
         ];
-  return [...check("vps", vps.freeKib, 1024), ...check("router", router.freeKib, 64)];
+  });
 }
 
 /** A change that nobody has confirmed would be taken back in the middle of ours. */
@@ -137,8 +126,18 @@ export function checkUnconfirmed(site: Site, reading: AnyReading): void {
   }
 }
 
-/** A host carries one site; another one's things would be taken for this one's. */
+/**
+ * A host carries one site; another one's things would be taken for this one's. And a tunnel goes with both its ends.
+ */
 export function checkOwner(site: Site, reading: AnyReading): void {
+  if (site.router === undefined && reading.vps.facts.owned?.tunnel !== undefined) {
+    throw new ConflictError(
+      "the VPS carries a tunnel of this site, and its other end is on a router that isn't in the inventory",
+      {
+        hint: `put 'router: { ssh: … }' back into ${site.file}, also with 'mode: relay': then its end is taken away along with the VPS's; after that it can be left out`,
+      },
+    );
+  }
   for (const [host, { facts }] of hostEntries(reading)) {
     const owner = facts.owned?.site;
     if (owner !== undefined && owner !== site.name) {

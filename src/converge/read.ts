@@ -11,7 +11,7 @@ import { parseRouterFacts, type RouterFacts, routerProbes } from "../hosts/route
 import { parseVpsFacts, type VpsFacts, vpsProbes } from "../hosts/vps/facts.js";
 import { measurePath, parsePath, pathProbe } from "../hosts/vps/path.js";
 import type { Site } from "../inventory/site.js";
-import { routerSteps, vpsSteps } from "../steps/index.js";
+import { stepsOf } from "../steps/index.js";
 
 /** The connections to all hosts. */
 export type Shells = PerHost<Shell>;
@@ -24,6 +24,8 @@ export type HostFacts = {
   readonly armed: Armed | undefined;
   /** Whether anything of ds4's is there. */
   readonly marked: boolean;
+  /** Kibibytes free for files under /etc. */
+  readonly freeKib: number;
 };
 
 export type HostReading<Facts> = {
@@ -110,7 +112,7 @@ async function readVps(
 ): Promise<HostReading<VpsFacts>> {
   const sections = await read(
     shell,
-    [...more, ...vpsProbes, ...stepProbes(vpsSteps, site), pathProbe],
+    [...more, ...vpsProbes, ...stepProbes(stepsOf.vps, site), pathProbe],
     onLine,
   );
   const facts = parseVpsFacts(sections, parsePath(sections.get(pathProbe.name)));
@@ -119,7 +121,7 @@ async function readVps(
       hint: "log in as root, or as a user who may use sudo without a password",
     });
   }
-  return { facts, actual: parseSteps(vpsSteps, sections, facts, site), sections };
+  return { facts, actual: parseSteps(stepsOf.vps, sections, facts, site), sections };
 }
 
 async function readRouter(
@@ -128,9 +130,9 @@ async function readRouter(
   more: readonly Probe[] = [],
   onLine?: (line: string) => void,
 ): Promise<HostReading<RouterFacts>> {
-  const sections = await read(shell, [...more, ...routerProbes, ...stepProbes(routerSteps, site)], onLine);
+  const sections = await read(shell, [...more, ...routerProbes, ...stepProbes(stepsOf.router, site)], onLine);
   const facts = { ...parseRouterFacts(sections), way: shell.way ?? [] };
-  return { facts, actual: parseSteps(routerSteps, sections, facts, site), sections };
+  return { facts, actual: parseSteps(stepsOf.router, sections, facts, site), sections };
 }
 
 /** Runs probes in one script. @throws HostError where the shell can't. */

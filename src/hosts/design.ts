@@ -8,7 +8,7 @@ import { networkOf, type RouterFacts, type RouterInterface } from "./router/fact
 import type { HostLink, VpsFacts } from "./vps/facts.js";
 import { neighbourNotes } from "./vps/neighbour-notes.js";
 
-/** What a site comes to on its two hosts: every value that the inventory leaves to be found. */
+/** What a tunnel comes to on its two hosts: every value that the inventory leaves to be found. */
 export type Design = {
   /** The VPS's device towards the IPv4 internet, and the address that it has there. */
   readonly uplink: string;
@@ -49,25 +49,11 @@ const isGlobal6 = (address: string) => whyNotGlobal6(address) === undefined;
  */
 export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Design {
   const notes: string[] = [];
-  const { uplink, uplinkIPv4 } = findUplink(site, vps);
-  const publicIPv4 = site.vps.publicIPv4 ?? uplinkIPv4;
-  if (!isPublic4(publicIPv4)) {
-    throw new HostError(`the VPS has no public IPv4 on ${uplink}, only ${uplinkIPv4}`, {
-      hint: "where the provider maps a public address to it (1:1 NAT), say which: 'vps: { publicIPv4: … }'",
-    });
-  }
-  if (publicIPv4 !== uplinkIPv4 && isPublic4(uplinkIPv4)) {
-    throw new HostError(`the VPS has ${uplinkIPv4} on ${uplink}, not ${publicIPv4} as the inventory says`, {
-      hint: `check 'vps: { publicIPv4: … }' in ${site.file}, or leave it out`,
-    });
-  }
-  if (publicIPv4 !== uplinkIPv4) {
-    notes.push(`the provider maps ${publicIPv4} to ${uplinkIPv4} on ${uplink}: the rules use the latter`);
-  }
+  const { uplink, uplinkIPv4, publicIPv4 } = findPublic(site, vps, notes);
   const { uplink6, local, ownLocal } = findLocal(site, vps, publicIPv4, notes);
-  for (const name of [uplink, uplink6]) checkDevice(name);
+  checkDevice(uplink6);
   const gateway = findGateway(site, router);
-  const remote = site.router.endpoint ?? deriveEndpoint(gateway.prefix, publicIPv4);
+  const remote = site.router?.endpoint ?? deriveEndpoint(gateway.prefix, publicIPv4);
   const { lanZone, wanZone } = findZones(site, router, gateway.uplink);
   const linkMtu = Math.min(
     vps.links.find(({ name }) => name === uplink6)?.mtu ?? 1500,
@@ -130,13 +116,38 @@ export function makeDesign(site: Site, vps: VpsFacts, router: RouterFacts): Desi
   };
 }
 
+/** The public IPv4, and where it is. @throws HostError where the VPS has none, or not the one of the inventory. */
+export function findPublic(
+  site: Site,
+  vps: VpsFacts,
+  notes: string[],
+): Pick<Design, "uplink" | "uplinkIPv4" | "publicIPv4"> {
+  const { uplink, uplinkIPv4 } = findUplink(site, vps);
+  checkDevice(uplink);
+  const publicIPv4 = site.vps.publicIPv4 ?? uplinkIPv4;
+  if (!isPublic4(publicIPv4)) {
+    throw new HostError(`the VPS has no public IPv4 on ${uplink}, only ${uplinkIPv4}`, {
+      hint: "where the provider maps a public address to it (1:1 NAT), say which: 'vps: { publicIPv4: … }'",
+    });
+  }
+  if (publicIPv4 !== uplinkIPv4 && isPublic4(uplinkIPv4)) {
+    throw new HostError(`the VPS has ${uplinkIPv4} on ${uplink}, not ${publicIPv4} as the inventory says`, {
+      hint: `check 'vps: { publicIPv4: … }' in ${site.file}, or leave it out`,
+    });
+  }
+  if (publicIPv4 !== uplinkIPv4) {
+    notes.push(`the provider maps ${publicIPv4} to ${uplinkIPv4} on ${uplink}: the rules use the latter`);
+  }
+  return { uplink, uplinkIPv4, publicIPv4 };
+}
+
 /**
  * TCP ports of the VPS by which ds4 comes in, and came in; also to a router that is reached by a port of the VPS's, such
  * as that of a reverse tunnel.
  */
 export function sshPorts(
   { keptPorts, sshPort4 }: VpsFacts,
-  { way = [] }: RouterFacts,
+  { way = [] }: Pick<RouterFacts, "way">,
   { publicIPv4, uplinkIPv4 }: Pick<Design, "publicIPv4" | "uplinkIPv4">,
 ): readonly number[] {
   const throughVps = way.filter(({ address }) => [publicIPv4, uplinkIPv4].includes(address));
@@ -149,7 +160,7 @@ export function sshPorts(
 }
 
 /** Names of devices get into files and rules as they are. */
-function checkDevice(name: string): void {
+export function checkDevice(name: string): void {
   if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(name)) return;
   throw new HostError(`the VPS's uplink has a name that ds4 can't work with: ${JSON.stringify(name)}`, {
     hint: "give the interface a name of letters, digits, _ . and -, such as eth0",
@@ -217,19 +228,19 @@ function findLocal(site: Site, vps: VpsFacts, publicIPv4: string, notes: string[
 }
 
 /** The addresses of a link that are its own and meant to be used. */
-function usable(link: HostLink, vps: VpsFacts) {
+export function usable(link: HostLink, vps: VpsFacts) {
   return link.addresses.filter(
     ({ family, address, global, deprecated }) =>
       family === 6 &&
       global &&
       isGlobal6(address) &&
       !deprecated &&
-      !(vps.owned?.ownLocal && vps.owned.local === address),
+      !(vps.owned?.tunnel?.ownLocal && vps.owned.tunnel.local === address),
   );
 }
 
 function findGateway(site: Site, router: RouterFacts): { uplink: RouterInterface; prefix: string } {
-  const named = site.router.uplink;
+  const named = site.router?.uplink;
   const uplink =
     named === undefined
       ? (router.interfaces.find((entry) => entry.up && entry.defaultRoute6 && entry.prefixes.length > 0) ??
@@ -251,7 +262,7 @@ function findGateway(site: Site, router: RouterFacts): { uplink: RouterInterface
     router.interfaces
       .flatMap(({ prefixes }) => prefixes)
       .find(({ address, mask }) => isGlobal6(address) && mask <= 64);
-  if (prefix === undefined && site.router.endpoint === undefined) {
+  if (prefix === undefined && site.router?.endpoint === undefined) {
     throw new HostError(`the router has no IPv6 prefix of its own: ${uplink.name} got none delegated`, {
       hint: `ask for one ('uci set network.${uplink.name}.reqprefix=auto'), check the provider's modem in front of it, or name an address of the router with 'router: { endpoint: … }'`,
     });
@@ -297,7 +308,7 @@ function findZones(site: Site, router: RouterFacts, uplink: RouterInterface) {
     );
   };
   const lanZones = serversOf(site).map((server) =>
-    zone(findLan(site, router, server), site.router.zones.lan, "lan"),
+    zone(findLan(site, router, server), site.router?.zones.lan, "lan"),
   );
   const [lanZone = ""] = lanZones;
   if (lanZones.some((other) => other !== lanZone)) {
@@ -306,7 +317,7 @@ function findZones(site: Site, router: RouterFacts, uplink: RouterInterface) {
       { hint: "put them into networks of one zone; ds4 lets the tunnel into one" },
     );
   }
-  return { lanZone, wanZone: zone(uplink, site.router.zones.wan, "wan") };
+  return { lanZone, wanZone: zone(uplink, site.router?.zones.wan, "wan") };
 }
 
 /** A server that is there keeps its slot, so that nothing of it is made anew when others come or go. */
@@ -333,6 +344,6 @@ function chooseMtu(site: Site, vps: VpsFacts, linkMtu: number): Pick<Design, "mt
   if (site.tunnel.mtu !== undefined) return { mtu: site.tunnel.mtu, mtuFrom: "inventory" };
   const largest = Math.max(0, ...(vps.path?.answered ?? []));
   if (largest > 0) return { mtu: Math.min(largest, linkMtu) - overhead, mtuFrom: "path" };
-  if (vps.owned !== undefined) return { mtu: vps.owned.mtu, mtuFrom: "kept" };
+  if (vps.owned?.tunnel !== undefined) return { mtu: vps.owned.tunnel.mtu, mtuFrom: "kept" };
   return { mtu: linkMtu - overhead, mtuFrom: "links" };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   endpoint6,
+  forwardServer,
   INTERFACE_BYTES,
   lan,
   MTU_MAX,
@@ -18,6 +19,7 @@ import {
   vpsUplink,
   zone,
 } from "./checks.js";
+import { modeNames } from "./site.js";
 
 // What editors can check by themselves; the checks above decide.
 const ipv4 = { format: "ipv4", pattern: "^\\d+(\\.\\d+){3}$" };
@@ -25,6 +27,11 @@ const device = { maxLength: INTERFACE_BYTES, pattern: "^[A-Za-z0-9_][A-Za-z0-9_.
 
 /** Every key with its own check, by path: the cross-field checks read what is right by itself from here. */
 export const fields = {
+  mode: z.enum(modeNames).meta({
+    description:
+      "How the public IPv4 comes home: `tunnel` (by itself) or `relay`, programs on the VPS that pass chosen ports on by IPv6.",
+    examples: ["tunnel"],
+  }),
   "vps.ssh": sshTarget.meta({
     description: "How to reach the VPS: what you would type after `ssh`.",
     examples: ["root@203.0.113.144"],
@@ -84,10 +91,10 @@ export const fields = {
     examples: ["192.168.1.210"],
     ...ipv4,
   }),
-  "forward.server": server.meta({
-    description: "A home server's IPv4 address in the LAN.",
+  "forward.server": forwardServer.meta({
+    description: "A home server's IPv4 address in the LAN; with `mode: relay` its IPv6 address, or a name.",
     examples: ["192.168.1.210"],
-    ...ipv4,
+    pattern: "^[A-Za-z0-9_.:-]+$",
   }),
   "forward.traffic": traffic.meta({
     description:

@@ -23,7 +23,7 @@ export type Traffic = {
 
 /** What goes to one server. */
 export type Forward = Traffic & {
-  /** IPv4 in the router's LAN. */
+  /** IPv4 in the router's LAN; with a relay, an IPv6 address or a name. */
   readonly server: string;
   /** Where the inventory file says so. */
   readonly line: number;
@@ -121,7 +121,8 @@ function readPorts(text: string): PortRange {
   return range;
 }
 
-const sizeOf = ([first, last]: PortRange) => last - first + 1;
+/** How many ports. */
+export const sizeOf = ([first, last]: PortRange) => last - first + 1;
 
 /** `443` or `8000-8100`. */
 export const showPorts = ([first, last]: PortRange) => (first === last ? String(first) : `${first}-${last}`);

@@ -42,15 +42,16 @@ function siteName(file: string): string {
 }
 
 function toSite(
-  { vps, router, server, forward = [], tunnel }: SiteFile,
+  { mode = "tunnel", vps, router, server, forward = [], tunnel }: SiteFile,
   file: string,
   { positionOf }: YamlDocument,
 ): Site {
   return {
     name: siteName(file),
     file,
+    mode,
     vps: dropUndefined(vps),
-    router: { ...dropUndefined(router), zones: dropUndefined(router.zones ?? {}) },
+    ...(router && { router: { ...dropUndefined(router), zones: dropUndefined(router.zones ?? {}) } }),
     forwards:
       server === undefined
         ? forward.map(({ server, traffic }, at) => ({

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { fields } from "./fields.js";
+import { relayExample } from "./relays.js";
 
 /** An inventory file. */
 export const siteSchema = z
   .strictObject({
+    mode: fields.mode.optional(),
     vps: z.strictObject({
       ssh: fields["vps.ssh"],
       uplink: fields["vps.uplink"].optional(),
@@ -11,18 +13,20 @@ export const siteSchema = z
       endpoint: fields["vps.endpoint"].optional(),
       persist: fields["vps.persist"].optional(),
     }),
-    router: z.strictObject({
-      ssh: fields["router.ssh"],
-      uplink: fields["router.uplink"].optional(),
-      endpoint: fields["router.endpoint"].optional(),
-      zones: z
-        .strictObject({
-          wan: fields["router.zones.wan"].optional(),
-          lan: fields["router.zones.lan"].optional(),
-        })
-        .optional(),
-      lan: fields["router.lan"].optional(),
-    }),
+    router: z
+      .strictObject({
+        ssh: fields["router.ssh"],
+        uplink: fields["router.uplink"].optional(),
+        endpoint: fields["router.endpoint"].optional(),
+        zones: z
+          .strictObject({
+            wan: fields["router.zones.wan"].optional(),
+            lan: fields["router.zones.lan"].optional(),
+          })
+          .optional(),
+        lan: fields["router.lan"].optional(),
+      })
+      .optional(),
     server: fields.server.optional(),
     forward: z
       .array(
@@ -42,13 +46,33 @@ export const siteSchema = z
       })
       .optional(),
   })
-  .refine((site) => site.server !== undefined || site.forward !== undefined, {
-    path: ["server"],
+  .refine(
+    ({ mode, router }) => mode === "relay" || router !== undefined,
+    missing("router", "Add `router:` and under it, indented, `ssh: root@192.168.1.1`."),
+  )
+  .refine(
+    ({ mode, server, forward }) => mode === "relay" || server !== undefined || forward !== undefined,
+    missing("server", "Add `server: 192.168.1.210`."),
+  )
+  .refine(
+    ({ mode, server, forward }) => mode !== "relay" || server !== undefined || forward !== undefined,
+    missing("forward", `Add \`${relayExample}\`.`),
+  );
+
+/** What is said of a key that some mode requires, along with whatever else is wrong. */
+function missing(key: string, hint: string) {
+  return {
+    path: [key],
     message: "missing",
-    params: { hint: "Add `server: 192.168.1.210`." },
-    // Along with whatever else is wrong.
-    when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
-  });
+    params: { hint },
+    when: ({ value, issues }: z.core.ParsePayload) =>
+      typeof value === "object" &&
+      value !== null &&
+      !Array.isArray(value) &&
+      // Of an unknown mode it can't be told.
+      !issues.some(({ path }) => path?.[0] === "mode"),
+  };
+}
 
 export type SiteFile = z.infer<typeof siteSchema>;
 
@@ -67,5 +91,9 @@ export function jsonSchema(): Record<string, unknown> {
     title: "A ds4 site: a VPS, an OpenWrt router and a home server",
     ...schema,
     oneOf: [{ required: ["server"] }, { required: ["forward"] }],
+    if: { properties: { mode: { const: "relay" } }, required: ["mode"] },
+    // biome-ignore lint/suspicious/noThenProperty: a key of JSON Schema, and nothing that is awaited.
+    then: { required: ["forward"] },
+    else: { required: ["router"] },
   };
 }

@@ -1,13 +1,19 @@
 import { type HostName, hostNames } from "../core/step.js";
 import type { Forward } from "./forwards.js";
 
-/** One home: a VPS, a router and one or more servers, as the inventory file says. Addresses are canonical text. */
+/** How the public IPv4 comes home: by a tunnel between two hosts, or by programs on the VPS that pass ports on. */
+export const modeNames = ["tunnel", "relay"] as const;
+export type ModeName = (typeof modeNames)[number];
+
+/** One home: a VPS, what is at the other end, and one or more servers, as the inventory file says. Addresses are canonical text. */
 export type Site = {
   /** The file's name without `.yaml`. */
   readonly name: string;
   readonly file: string;
+  readonly mode: ModeName;
   readonly vps: VpsEntry;
-  readonly router: RouterEntry;
+  /** Always there with a tunnel; with a relay, as long as its end of a former tunnel is to be taken away. */
+  readonly router?: RouterEntry;
   /** What goes to which server, at least one; each server once. */
   readonly forwards: readonly Forward[];
   readonly tunnel: TunnelEntry;
@@ -18,9 +24,14 @@ export function hostsOf(site: Site): readonly HostName[] {
   return hostNames.filter((host) => site[host] !== undefined);
 }
 
-/** The home servers' addresses. */
+/** The home servers: addresses in the LAN with a tunnel, IPv6 addresses or names with a relay. */
 export function serversOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
   return forwards.map(({ server }) => server);
+}
+
+/** Those of them that are IPv4 addresses in the LAN. */
+export function lanServersOf(site: Pick<Site, "forwards">): readonly string[] {
+  return serversOf(site).filter((server) => /^[\d.]+$/.test(server));
 }
 
 /** Absent keys are found on the host. */

@@ -1,7 +1,8 @@
 import chalk from "chalk";
 import type { HostName } from "../core/step.js";
+import { inWords } from "./words.js";
 
-type Place = HostName | "both";
+type Place = HostName | "all";
 
 export type Phase = "connect" | "read" | "measure" | "arm" | "change" | "prove" | "confirm" | "undo";
 
@@ -11,7 +12,7 @@ export interface Progress {
   task<T>(where: Place, phase: Phase, work: () => Promise<T>): Promise<T>;
   /** Work on this item begins. */
   item(host: HostName, step: string, id: string): void;
-  /** From now on, until the phase `confirm` is done, both hosts go back by themselves at this time (of `Date.now`). */
+  /** From now on, until the phase `confirm` is done, all hosts go back by themselves at this time (of `Date.now`). */
   countdown(deadline: number): void;
   /** Something worth knowing that is no step, such as a host key that is remembered from now on. */
   note(text: string): void;
@@ -30,7 +31,13 @@ const words: Readonly<Record<Phase, readonly [running: string, done: string]>> =
   undo: ["going back", "went back"],
 };
 
-const title = (where: Place) => (where === "both" ? "vps, router" : where);
+/** `vps, router`, or the one of them. */
+const titleFor = (hosts: readonly HostName[]) => (where: Place) =>
+  where === "all" ? hosts.join(", ") : where;
+const goBack = (hosts: readonly HostName[], seconds: number) => {
+  const { verb, themselves } = inWords(hosts);
+  return `${verb("it goes", "both go")} back by ${themselves} in ${seconds} s`;
+};
 
 /** Nothing at all, for --json. */
 export const silent: Progress = {
@@ -42,7 +49,8 @@ export const silent: Progress = {
 };
 
 /** One plain line for each thing, for logs and pipes. */
-export function plainProgress(stream: NodeJS.WritableStream): Progress {
+export function plainProgress(stream: NodeJS.WritableStream, hosts: readonly HostName[]): Progress {
+  const title = titleFor(hosts);
   return {
     task: async (where, phase, work) => {
       stream.write(`${title(where)}: ${words[phase][0]}\n`);
@@ -50,9 +58,7 @@ export function plainProgress(stream: NodeJS.WritableStream): Progress {
     },
     item: (host, step, id) => stream.write(`${host}: ${step} ${id}\n`),
     countdown: (deadline) =>
-      stream.write(
-        `vps, router: without a confirmation, both go back by themselves in ${secondsTo(deadline)} s\n`,
-      ),
+      stream.write(`${title("all")}: without a confirmation, ${goBack(hosts, secondsTo(deadline))}\n`),
     note: (text) => stream.write(`${text}\n`),
     pause: (work) => work(),
   };
@@ -63,9 +69,13 @@ type Running = { readonly where: Place; readonly phase: Phase; readonly items: M
 const secondsTo = (deadline: number) => Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
 
 /** Lines that are drawn over while things go on, and stay as ✔ or ✖ when they end. */
-export async function liveProgress(stream: NodeJS.WriteStream): Promise<Progress> {
+export async function liveProgress(
+  stream: NodeJS.WriteStream,
+  hosts: readonly HostName[],
+): Promise<Progress> {
   const { createLogUpdate } = await import("log-update");
   const log = createLogUpdate(stream);
+  const title = titleFor(hosts);
   const running: Running[] = [];
   const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
   let [tick, paused] = [0, false];
@@ -73,8 +83,7 @@ export async function liveProgress(stream: NodeJS.WriteStream): Promise<Progress
   let timer: NodeJS.Timeout | undefined;
   const line = (mark: string, where: Place, text: string) =>
     `${mark} ${chalk.bold(title(where).padEnd(11))} ${text}`;
-  const left = () =>
-    deadline === undefined ? "" : chalk.dim(` (both go back by themselves in ${secondsTo(deadline)} s)`);
+  const left = () => (deadline === undefined ? "" : chalk.dim(` (${goBack(hosts, secondsTo(deadline))})`));
   const draw = () => {
     if (paused) return;
     const mark = chalk.cyan(frames[tick++ % frames.length]);

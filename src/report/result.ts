@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hostNames } from "../core/step.js";
+import { modeNames } from "../inventory/site.js";
 
 /** The `--json` output of every command: one object, whose form only ever grows within a `version`. */
 const value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]);
@@ -26,10 +27,14 @@ export const resultSchema = z
         "drift: there is something to change, and nothing was changed; changed: it was, read back and proved; unconfirmed: a change waits for its confirmation",
       ),
     exitCode: z.union([z.literal(0), z.literal(1), z.literal(2)]),
+    mode: z.enum(modeNames).optional().describe("how the public IPv4 comes home"),
     publicIPv4: z.string().optional(),
-    server: z.string().optional().describe("the home server, where there is one alone"),
+    server: z
+      .string()
+      .optional()
+      .describe("the home server, where there is one alone; with a relay an IPv6 address or a name"),
     servers: z.array(z.string()).optional().describe("the home servers, where there are several"),
-    mtu: z.number().optional().describe("of the tunnel, in bytes"),
+    mtu: z.number().optional().describe("of the tunnel, in bytes; absent with a relay"),
     changes: z
       .array(
         z.object({

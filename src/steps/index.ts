@@ -1,5 +1,6 @@
-import type { PlannedStep } from "../core/plan.js";
-import type { HostName } from "../core/step.js";
+import type { HostName, Step } from "../core/step.js";
+import type { RouterFacts } from "../hosts/router/facts.js";
+import type { VpsFacts } from "../hosts/vps/facts.js";
 import { address as routerAddress } from "./router/address.js";
 import { boot } from "./router/boot.js";
 import { files } from "./router/files.js";
@@ -14,10 +15,25 @@ import type { VpsStep } from "./vps/boot.js";
 import { firewalld } from "./vps/firewalld.js";
 import { packages } from "./vps/packages.js";
 import { bootSteps, persistence } from "./vps/persistence.js";
+import { programs } from "./vps/relay/programs.js";
+import * as shared from "./vps/relay/shared.js";
+import type { RelayStep } from "./vps/relay/step.js";
+import { units } from "./vps/relay/units.js";
 import { unit } from "./vps/unit.js";
 
-/** In the order to make things; they are taken away the other way round. */
+/** What a tunnel has on the VPS, in the order to make it; it is taken away the other way round. */
 export const vpsSteps: readonly VpsStep[] = [packages, persistence, firewalld, ...bootSteps, unit];
+
+/** What a relay has there. */
+export const relaySteps: readonly RelayStep[] = [
+  shared.packages,
+  shared.persistence,
+  shared.firewalld,
+  shared.chains,
+  shared.unit,
+  units,
+  programs,
+];
 
 /** In the order to make things; they are taken away the other way round. */
 export const routerSteps: readonly RouterStep[] = [
@@ -32,8 +48,11 @@ export const routerSteps: readonly RouterStep[] = [
   firewall,
 ];
 
-/** The steps of each host, as far as a plan needs them. */
-export const stepsOf: Readonly<Record<HostName, readonly PlannedStep[]>> = {
-  vps: vpsSteps,
-  router: routerSteps,
-};
+/**
+ * All steps of each host, whatever the mode: they are always read and planned, and one that the site's mode doesn't
+ * have wants nothing. So a switch from one mode to another leaves nothing behind.
+ */
+export const stepsOf = {
+  vps: [...vpsSteps, units, programs] satisfies readonly Step<never, VpsFacts>[],
+  router: routerSteps satisfies readonly Step<never, RouterFacts>[],
+} satisfies Readonly<Record<HostName, unknown>>;

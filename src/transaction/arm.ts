@@ -11,7 +11,7 @@ import {
   routerConnections,
   vpsConnections,
 } from "../proof/connections.js";
-import { removeWitness, witnessLines } from "../proof/witness.js";
+import { removeWitness } from "../proof/witness.js";
 import { describe, Setback } from "./failure.js";
 import type { Undertaking } from "./undertaking.js";
 
@@ -33,7 +33,7 @@ export function connectionProbes({
 
 /** Arms all switches at once, and looks at what works so far. Nothing else is changed. @throws Setback */
 export async function arm(undertaking: Undertaking, shells: Shells): Promise<Before> {
-  const { site, design, before, target, arming, confirmWithin } = undertaking;
+  const { design, before, target, arming, confirmWithin } = undertaking;
   const probes = connectionProbes(undertaking);
   const one = async (shell: Shell, host: HostName) => {
     const own = host === "router" ? [removeWitness] : [];
@@ -42,7 +42,7 @@ export async function arm(undertaking: Undertaking, shells: Shells): Promise<Bef
     const script = group([
       ...strict,
       ...armLines(host, arming, confirmWithin, undo),
-      ...(host === "router" && design !== undefined ? witnessLines(site, design) : []),
+      ...(host === "router" ? (design?.proof.witness?.lines ?? []) : []),
       "(",
       probes[host]?.script ?? ":",
       ")",

@@ -1,18 +1,15 @@
 import { countChanges, namesOf, planSite } from "../converge/plan-site.js";
 import { read, readHosts, type Shells } from "../converge/read.js";
 import type { Section } from "../core/script.js";
-import { attempts } from "../proof/attempts.js";
 import { readConnections } from "../proof/connections.js";
-import { judgeConnections, judgePath, type Proof } from "../proof/judge.js";
-import { readVisitor, visitorProbe } from "../proof/visitor.js";
-import { readWitness, witnessProbe } from "../proof/witness.js";
+import { judgeConnections, type Proof } from "../proof/judge.js";
 import { type Before, connectionProbes } from "./arm.js";
 import { Setback } from "./failure.js";
 import type { Undertaking } from "./undertaking.js";
 
 /**
  * Shows what the change has come to, over connections that were opened after it: both hosts read again, packets on
- * the new way, and everything that worked before. Two scripts on the router, one on the VPS.
+ * the new way, and everything that worked before. Two scripts on the router, where there is one, and one on the VPS.
  * @throws HostError, ConnectError where something can't be seen at all.
  */
 export async function prove(
@@ -21,47 +18,51 @@ export async function prove(
   before: Before | undefined,
 ): Promise<readonly Proof[]> {
   const { site, design, target } = undertaking;
+  const proof = design?.proof;
   const probes = connectionProbes(undertaking);
   const reading = await readHosts(site, shells, {
-    vps: [...(design === undefined ? [] : [visitorProbe(site, design)]), probes.vps],
+    vps: [...(proof === undefined ? [] : [proof.visitor]), probes.vps],
   });
   // Now that the visitor has been there.
+  const witness = proof?.witness?.probe;
   const router =
     shells.router && probes.router
-      ? await read(shells.router, [...(design === undefined ? [] : [witnessProbe]), probes.router])
+      ? await read(shells.router, [...(witness === undefined ? [] : [witness]), probes.router])
       : new Map<string, Section>();
   const left = planSite(reading, target);
-  const seen = design && {
-    visitor: readVisitor(reading.vps.sections.get("visitor"), site, design),
-    witness: readWitness(router.get(witnessProbe.name), site),
+  const path = proof?.judge({
+    visitor: reading.vps.sections.get("visitor"),
+    witness: router.get("witness"),
     vendor: reading.vps.facts.vendor,
-  };
-  const path = design && seen ? judgePath(site, design, seen) : [];
+  });
   // The router's own ping of the public IPv4 says nothing where it goes home and isn't answered there, or went home
   // before a teardown.
-  const silent =
-    design === undefined || (attempts(site, design).some(({ ping }) => ping) && !seen?.visitor.small);
+  const silent = path?.silent ?? true;
   return [
     {
       name: "read back",
       proved: countChanges(left) === 0,
       seen:
         countChanges(left) === 0
-          ? "over new SSH connections, nothing is left to do on either host"
+          ? "over new SSH connections, nothing is left to do"
           : `still not as wanted: ${namesOf(left)}`,
     },
-    ...path,
+    ...(path?.proofs ?? []),
     judgeConnections(
       "VPS",
       before?.vps ?? new Map(),
       readConnections(reading.vps.sections.get("connections")),
     ),
-    judgeConnections(
-      "router",
-      before?.router ?? new Map(),
-      readConnections(router.get("connections")),
-      (name) => silent && name.includes("provider's IPv4"),
-    ),
+    ...(shells.router === undefined
+      ? []
+      : [
+          judgeConnections(
+            "router",
+            before?.router ?? new Map(),
+            readConnections(router.get("connections")),
+            (name) => silent && name.includes("provider's IPv4"),
+          ),
+        ]),
   ];
 }
 

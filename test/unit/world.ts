@@ -54,6 +54,8 @@ export const vps: VpsFacts = {
   systemd: true,
   iptables: "1.8.9 nf_tables",
   conntrack: true,
+  socat: false,
+  relays: [],
   tunnelModule: true,
   links: [lo, eth0],
   uplink: { name: "eth0", address: "203.0.113.144" },
@@ -154,7 +156,7 @@ export function siteWith(more: {
     ...site,
     ...(more.server === undefined ? {} : { forwards: allTo(more.server) }),
     vps: { ...site.vps, ...more.vps },
-    router: { ...site.router, ...more.router },
+    router: { ssh: "root@192.168.1.1", zones: {}, ...more.router },
     tunnel: { ...site.tunnel, ...more.tunnel },
   };
 }

@@ -35,6 +35,7 @@ export type VpsFacts = {
   /** E.g. `1.8.9 nf_tables`; empty where it isn't installed. */
   readonly iptables: string;
   readonly conntrack: boolean;
+  readonly socat: boolean;
   readonly tunnelModule: boolean;
   readonly links: readonly HostLink[];
   /** The interface and source address of the IPv4 default route. */
@@ -54,6 +55,8 @@ export type VpsFacts = {
   readonly armed: Armed | undefined;
   /** Whether any of ds4's files is there. */
   readonly marked: boolean;
+  /** The ports that a relay of ds4's has, such as `tcp/443`. */
+  readonly relays: readonly string[];
   /** Packages that ds4 installed. */
   readonly ownPackages: readonly string[];
   /** Kibibytes free for files under /etc. */
@@ -84,6 +87,8 @@ set -- $(df -Pk /etc | tail -n 1); echo "free=$4"
 for f in /etc/ds4/site /etc/ds4/up /etc/systemd/system/ds4.service; do [ ! -e "$f" ] || echo marked=yes; done
 [ ! -r /etc/ds4/up ] || sed -n "s/.* --dport \\([0-9]*\\) -j RETURN'*$/keep=\\1/p" /etc/ds4/up
 [ ! -r /etc/ds4/packages ] || sed 's/^/package=/' /etc/ds4/packages
+command -v socat >/dev/null && echo socat=yes
+for f in /etc/systemd/system/ds4-relay-*.service; do [ ! -e "$f" ] || { f=\${f##*/ds4-relay-}; echo "relay=\${f%.service}"; }; done
 [ ! -r /run/network/ifstate ] || sed -n 's/=.*//; s/^/ifup=/p' /run/network/ifstate
 grep -qsE '^[[:space:]]*source(-directory)?[[:space:]]+(/etc/network/)?interfaces\\.d' /etc/network/interfaces && echo folder=yes
 true`,
@@ -180,6 +185,8 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
   const route6 = readJson(sections.get("routes6"), "ip -j -6 route", routeSchema).find(
     ({ dev }) => dev !== undefined,
   );
+  const relays = all("relay").map((name) => name.replace("-", "/"));
+  const neighbours = parseNeighbours(sections);
   return {
     os: one("os"),
     vendor: one("vendor"),
@@ -187,6 +194,7 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
     systemd: one("systemd") === "yes",
     iptables: one("iptables"),
     conntrack: one("conntrack") === "yes",
+    socat: one("socat") === "yes",
     tunnelModule: one("module") === "yes",
     links,
     uplink: route?.dev === undefined ? undefined : uplinkOf(links, route.dev, route.prefsrc),
@@ -206,10 +214,17 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
     owned: parseOwned(required(sections.get("owned"), "/etc/ds4/site")),
     armed: parseSwitch(required(sections.get(switchProbe.name), "the dead-man switch")),
     marked: one("marked") === "yes",
+    relays,
     ownPackages: all("package").filter((name) => name !== ""),
     freeKib: one("readonly") === "yes" ? 0 : Number(one("free")),
     path,
-    neighbours: parseNeighbours(sections),
+    neighbours: {
+      ...neighbours,
+      // ds4's own programs aren't in its way.
+      services: neighbours.services.filter(
+        ({ program, protocol, port }) => !(program === "socat" && relays.includes(`${protocol}/${port}`)),
+      ),
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import type { State } from "../../core/state.js";
 import { earlierRules } from "../../hosts/router/earlier-rules.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
 import { maxServers } from "../../inventory/forwards.js";
-import { type Site, serversOf } from "../../inventory/site.js";
+import { lanServersOf, type Site, serversOf } from "../../inventory/site.js";
 import { type RouterStep, rulePriorities } from "./step.js";
 
 /**
@@ -87,8 +87,8 @@ done`,
 
 /** The rules of the servers that are wanted and that were, in the form in which ds4 makes them. */
 function knownRules(site: Site, { owned }: RouterFacts): ReadonlySet<string> {
-  const servers = [...serversOf(site), ...(owned?.servers ?? [])];
-  const tables = [site.tunnel.table, owned?.table ?? site.tunnel.table];
+  const servers = [...lanServersOf(site), ...(owned?.tunnel?.servers ?? [])];
+  const tables = [site.tunnel.table, owned?.tunnel?.table ?? site.tunnel.table];
   return new Set(
     servers.flatMap((server) => [
       `from ${server} lookup main suppress_prefixlength 0`,

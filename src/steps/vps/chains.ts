@@ -4,7 +4,7 @@ import type { State } from "../../core/state.js";
 import { wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
 import { protocolNumber, protocolWord } from "../../inventory/protocols.js";
-import { serversOf } from "../../inventory/site.js";
+import { lanServersOf, serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { barrierConflicts } from "./barriers.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
@@ -13,34 +13,61 @@ import { type Place, placeOf } from "./places.js";
 import { portConflicts } from "./port-conflicts.js";
 import { turnOver } from "./turn-over.js";
 
-/** Own chains: address family, table, built-in chain that jumps there. Filters stand before `nat` turns traffic over. */
-const places = {
-  ipv6: [["filter", "INPUT"]],
-  ipv4: [
-    ["filter", "INPUT"],
-    ["filter", "FORWARD"],
-    ["mangle", "PREROUTING"],
-    ["mangle", "FORWARD"],
-    ["nat", "PREROUTING"],
-    ["nat", "POSTROUTING"],
-  ],
-} as const;
-type Family = keyof typeof places;
-const families = ["ipv6", "ipv4"] as const;
-const tools: Readonly<Record<Family, string>> = { ipv6: "ip6tables", ipv4: "iptables" };
-
+type Group = {
+  readonly family: "ipv6" | "ipv4";
+  /** Table, and built-in chain that jumps to the own one. */
+  readonly places: readonly (readonly [table: string, hook: string])[];
+  own(hook: string): string;
+};
 const own = (hook: string) => `DS4-${hook}`;
-const chainField = (table: string, hook: string) => `${table} ${own(hook)}`;
+
+/** Own chains, by item. Those of a relay aren't those of a tunnel: one goes before the other comes. */
+const groups = {
+  ipv6: { family: "ipv6", places: [["filter", "INPUT"]], own },
+  // Filters stand before `nat` turns traffic over.
+  ipv4: {
+    family: "ipv4",
+    places: [
+      ["filter", "INPUT"],
+      ["filter", "FORWARD"],
+      ["mangle", "PREROUTING"],
+      ["mangle", "FORWARD"],
+      ["nat", "PREROUTING"],
+      ["nat", "POSTROUTING"],
+    ],
+    own,
+  },
+  relay: { family: "ipv4", places: [["filter", "INPUT"]], own: () => "DS4-RELAY" },
+} satisfies Readonly<Record<string, Group>>;
+type Name = keyof typeof groups;
+const names = Object.keys(groups) as readonly Name[];
+const groupOf = (name: Name): Group => groups[name];
+
+const families = ["ipv6", "ipv4"] as const;
+const tools = { ipv6: "ip6tables", ipv4: "iptables" } as const;
+
+const chainField = (table: string, chain: string) => `${table} ${chain}`;
 const jumpField = (table: string, hook: string) => `${table} ${hook} jump`;
-const tablesOf = (family: Family) => [...new Set(places[family].map(([table]) => table))];
-const hooksOf = (family: Family, table: string) =>
-  places[family].filter(([t]) => t === table).map(([, hook]) => hook);
+const tablesOf = ({ places }: Group) => [...new Set(places.map(([table]) => table))];
+const hooksOf = ({ places }: Group, table: string) =>
+  places.filter(([t]) => t === table).map(([, hook]) => hook);
+
+/** The state of a group whose jumps are where they should be; `rules` are those of `TABLE HOOK`. */
+export function groupState(name: Name, rules: Readonly<Record<string, readonly string[]>>): State {
+  const group = groupOf(name);
+  return Object.fromEntries(
+    group.places.flatMap(([table, hook]) => [
+      [chainField(table, group.own(hook)), rules[`${table} ${hook}`] ?? []],
+      [jumpField(table, hook), "first"],
+    ]),
+  );
+}
 
 /** The rules of each own chain, in the normal form in which iptables prints them (1.8.7 to 1.8.11). */
 function rules({
   site,
   design,
-}: World): Readonly<Record<Family, Readonly<Record<string, readonly string[]>>>> {
+}: World): Readonly<Record<"ipv6" | "ipv4", Readonly<Record<string, readonly string[]>>>> {
   const servers = serversOf(site).map((server) => `${server}/32`);
   const address = `${design.uplinkIPv4}/32`;
   const [tunnel, uplink] = [site.tunnel.name, design.uplink];
@@ -101,17 +128,7 @@ export const chains: BootStep = {
   turnsTraffic: true,
   desired: (world) => {
     const all = rules(world);
-    return new Map(
-      families.map((family): [string, State] => [
-        family,
-        Object.fromEntries(
-          places[family].flatMap(([table, hook]) => [
-            [chainField(table, hook), all[family][`${table} ${hook}`] ?? []],
-            [jumpField(table, hook), "first"],
-          ]),
-        ),
-      ]),
-    );
+    return new Map(families.map((family) => [family, groupState(family, all[family])]));
   },
   // Not `iptables -S`, which loads the modules of the tables that it is asked for.
   probe: () => `command -v iptables-save >/dev/null || exit 0
@@ -120,49 +137,54 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
     if (section.code !== 0) throw new HostError(`iptables-save failed: ${section.stdout.trim()}`);
     if (!facts.marked) return new Map();
     const about = {
-      devices: [facts.owned?.tunnel ?? site.tunnel.name, site.vps.uplink ?? facts.uplink?.name ?? ""],
-      servers: facts.owned?.servers ?? serversOf(site),
+      devices: [facts.owned?.tunnel?.name ?? site.tunnel.name, site.vps.uplink ?? facts.uplink?.name ?? ""],
+      servers: facts.owned?.tunnel?.servers ?? lanServersOf(site),
     };
     const items = new Map<string, State>();
     for (const part of section.stdout.split(/^@ /m).slice(1)) {
-      const family = families.find((candidate) => part.startsWith(candidate));
-      const fields = family === undefined ? [] : readTables(family, part, about);
-      if (family !== undefined && fields.length > 0) items.set(family, Object.fromEntries(fields));
+      for (const name of names) {
+        const group = groupOf(name);
+        const fields = part.startsWith(group.family) ? readTables(group, part, about) : [];
+        if (fields.length > 0) items.set(name, Object.fromEntries(fields));
+      }
     }
     return items;
   },
   up: (id, state) => {
-    const family = id as Family;
-    const tool = tools[family];
+    const group = groupOf(id as Name);
+    const tool = tools[group.family];
     return [
       "{",
-      ...tablesOf(family).flatMap((table) => [
+      ...tablesOf(group).flatMap((table) => [
         `  echo '*${table}'`,
-        ...hooksOf(family, table).flatMap((hook) => [
-          `  echo ':${own(hook)} - [0:0]'`,
-          ...listOf(state[chainField(table, hook)]).map(
-            (rule) => `  echo ${quote(`-A ${own(hook)} ${rule}`)}`,
-          ),
-          // All jumps that are there go, and one comes first, in the same transaction.
-          `  ${tool} -w -t ${table} -S ${hook} | sed -n 's/^-A \\(${hook} .*-j ${own(hook)}\\)$/-D \\1/p'`,
-          ...placesOf(state[jumpField(table, hook)]).map(
-            (place) => `  echo '-I ${hook} ${place} -j ${own(hook)}'`,
-          ),
-        ]),
+        ...hooksOf(group, table).flatMap((hook) => {
+          const chain = group.own(hook);
+          return [
+            `  echo ':${chain} - [0:0]'`,
+            ...listOf(state[chainField(table, chain)]).map(
+              (rule) => `  echo ${quote(`-A ${chain} ${rule}`)}`,
+            ),
+            // All jumps that are there go, and one comes first, in the same transaction.
+            `  ${tool} -w -t ${table} -S ${hook} | sed -n 's/^-A \\(${hook} .*-j ${chain}\\)$/-D \\1/p'`,
+            ...placesOf(state[jumpField(table, hook)]).map(
+              (place) => `  echo '-I ${hook} ${place} -j ${chain}'`,
+            ),
+          ];
+        }),
         "  echo COMMIT",
       ]),
       `} | ${tool}-restore --noflush -w`,
     ];
   },
   render: (changes, context) => {
-    const removed = changes.filter(({ to }) => to === undefined).map(({ id }) => id as Family);
-    const rulesOfNat = (state: State) => listOf(state[chainField("nat", "PREROUTING")]);
+    const removed = changes.filter(({ to }) => to === undefined).map(({ id }) => groupOf(id as Name));
+    const rulesOfNat = (state: State) => listOf(state[chainField("nat", own("PREROUTING"))]);
     return [
       ...(changes.some(({ from, to }) => from === undefined && to) ? [keepTables] : []),
       ...renderByBootScript(
         chains,
         changes,
-        (id, state) => [...remove(id as Family), ...forgetServers(targetsOf(rulesOfNat(state)))],
+        (id, state) => [...remove(groupOf(id as Name)), ...forgetServers(targetsOf(rulesOfNat(state)))],
         context,
       ),
       ...wanted(changes).flatMap(({ from, to }) =>
@@ -186,7 +208,7 @@ function listOf(value: State[string] | undefined): readonly string[] {
 
 /** What `iptables-save` says of ds4's chains. */
 function readTables(
-  family: Family,
+  group: Group,
   text: string,
   about: Pick<Place, "devices" | "servers">,
 ): [string, string | readonly string[]][] {
@@ -196,14 +218,12 @@ function readTables(
     const lines = rest.map((line) =>
       (line.startsWith("-A DS4-") ? numbered(line) : line).replaceAll('"', ""),
     );
-    return hooksOf(family, table)
-      .filter((hook) => lines.some((line) => line.startsWith(`:${own(hook)} `)))
-      .flatMap((hook): [string, string | readonly string[]][] => [
-        [chainField(table, hook), rulesOf(lines, own(hook))],
-        [
-          jumpField(table, hook),
-          placeOf({ hook, chain: own(hook), ...about }, (chain) => rulesOf(lines, chain)),
-        ],
+    return hooksOf(group, table)
+      .map((hook) => [hook, group.own(hook)] as const)
+      .filter(([, chain]) => lines.some((line) => line.startsWith(`:${chain} `)))
+      .flatMap(([hook, chain]): [string, string | readonly string[]][] => [
+        [chainField(table, chain), rulesOf(lines, chain)],
+        [jumpField(table, hook), placeOf({ hook, chain, ...about }, (name) => rulesOf(lines, name))],
       ]);
   });
 }
@@ -230,24 +250,24 @@ const keepTables = `[ -e ${before} ] || ! command -v nft >/dev/null || (
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >${before}
 )`;
 
-function remove(family: Family): readonly string[] {
-  const tool = tools[family];
+function remove(group: Group): readonly string[] {
+  const tool = tools[group.family];
   // What turns traffic over goes first.
-  return [...places[family]]
+  return [...group.places]
     .reverse()
     .flatMap(([table, hook]) => [
-      `while ${tool} -w -t ${table} -D ${hook} -j ${own(hook)} 2>/dev/null; do :; done`,
-      `! ${tool} -w -t ${table} -F ${own(hook)} 2>/dev/null || ${tool} -w -t ${table} -X ${own(hook)} || :`,
+      `while ${tool} -w -t ${table} -D ${hook} -j ${group.own(hook)} 2>/dev/null; do :; done`,
+      `! ${tool} -w -t ${table} -F ${group.own(hook)} 2>/dev/null || ${tool} -w -t ${table} -X ${group.own(hook)} || :`,
     ]);
 }
 
 /** Built-in chains and tables that ds4's own rules made, and that hold nothing: they go as they came. */
-function removeOwnTables(family: Family): readonly string[] {
-  const nftFamily = family === "ipv4" ? "ip" : "ip6";
+function removeOwnTables(group: Group): readonly string[] {
+  const nftFamily = group.family === "ipv4" ? "ip" : "ip6";
   const drop = (what: string) =>
     `[ ! -e ${before} ] || grep -qx ${quote(what)} ${before} || nft list ${what} 2>/dev/null | grep -Evq ${quote(nothing)} || nft delete ${what} 2>/dev/null || :`;
-  return tablesOf(family).flatMap((table) => [
-    ...hooksOf(family, table).map((hook) => drop(`chain ${nftFamily} ${table} ${hook}`)),
+  return tablesOf(group).flatMap((table) => [
+    ...hooksOf(group, table).map((hook) => drop(`chain ${nftFamily} ${table} ${hook}`)),
     drop(`table ${nftFamily} ${table}`),
   ]);
 }

@@ -4,13 +4,29 @@ import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
 import { bootScriptPath, type VpsStep } from "./boot.js";
 import { restoreChains } from "./flushers.js";
 
+const xml = (lines: readonly string[]) =>
+  fileState(
+    `${['<?xml version="1.0" encoding="utf-8"?>', "<!-- Written by ds4. -->", ...lines].join("\n")}\n`,
+    "644",
+  );
+
+/** The file about what may come in to the machine itself. */
+export function policyIn(description: string, rules: readonly string[]): readonly [string, State] {
+  return [
+    "/etc/firewalld/policies/ds4-in.xml",
+    xml([
+      '<policy target="CONTINUE">',
+      `  <description>${description}</description>`,
+      '  <ingress-zone name="ANY"/>',
+      '  <egress-zone name="HOST"/>',
+      ...rules,
+      "</policy>",
+    ]),
+  ];
+}
+
 /** A zone for the tunnel, and what may come in and go through (firewalld.zone(5), firewalld.policy(5)). */
 function files({ site, design }: World): readonly (readonly [string, State])[] {
-  const xml = (lines: readonly string[]) =>
-    fileState(
-      `${['<?xml version="1.0" encoding="utf-8"?>', "<!-- Written by ds4. -->", ...lines].join("\n")}\n`,
-      "644",
-    );
   return [
     [
       "/etc/firewalld/zones/ds4.xml",
@@ -31,30 +47,22 @@ function files({ site, design }: World): readonly (readonly [string, State])[] {
         "</policy>",
       ]),
     ],
-    [
-      "/etc/firewalld/policies/ds4-in.xml",
-      xml([
-        '<policy target="CONTINUE">',
-        "  <description>The outer packets of ds4's tunnel.</description>",
-        '  <ingress-zone name="ANY"/>',
-        '  <egress-zone name="HOST"/>',
-        '  <rule family="ipv6">',
-        `    <source address="${design.remote}"/>`,
-        `    <destination address="${design.local}"/>`,
-        '    <protocol value="4"/>',
-        "    <accept/>",
-        "  </rule>",
-        "</policy>",
-      ]),
-    ],
+    policyIn("The outer packets of ds4's tunnel.", [
+      '  <rule family="ipv6">',
+      `    <source address="${design.remote}"/>`,
+      `    <destination address="${design.local}"/>`,
+      '    <protocol value="4"/>',
+      "    <accept/>",
+      "  </rule>",
+    ]),
   ];
 }
 
 /** It takes away everybody's rules of iptables, too: ds4's are brought back where they were there. */
 const reload = `if systemctl -q is-active firewalld; then
-  had=; ! iptables -w -t nat -S DS4-PREROUTING >/dev/null 2>&1 || had=1
+  had=; ! iptables-save 2>/dev/null | grep -q '^:DS4-' || had=1
   firewall-cmd -q --reload
-  [ -z "$had" ] || [ ! -x ${bootScriptPath} ] || ${restoreChains}
+  [ -z "$had" ] || [ ! -x ${bootScriptPath} ] || ${restoreChains(["ipv6", "ipv4", "relay"])}
 fi`;
 
 /**

@@ -1,9 +1,24 @@
 import { quote } from "../../core/script.js";
-import type { State } from "../../core/state.js";
+import type { Items, State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
+import type { VpsFacts } from "../../hosts/vps/facts.js";
 import type { VpsStep } from "./boot.js";
 
 const list = "/etc/ds4/packages";
+
+/** What is installed for itself, and not because something else needs it. */
+const roots = ["iptables", "conntrack", "socat"];
+
+/** What every mode needs: what ds4 installed before, and what is missing of the rules' tools. */
+export function basePackages({ ownPackages, iptables, conntrack }: VpsFacts): readonly string[] {
+  const missing = iptables !== "" ? [] : conntrack ? ["iptables"] : ["iptables", "conntrack"];
+  return [...new Set([...ownPackages.filter((name) => name !== "socat"), ...missing])];
+}
+
+/** The items of these packages. */
+export function packageItems(names: readonly string[]): Items {
+  return new Map(names.map((name): [string, State] => [name, { installed: true }]));
+}
 
 /**
  * Debian packages that are missing: iptables is optional on Debian, and comes with conntrack, which teardown wants.
@@ -12,14 +27,7 @@ const list = "/etc/ds4/packages";
 export const packages: VpsStep = {
   name: "package",
   layer: "configured",
-  desired: ({ vps }) => {
-    const names = new Set(vps.ownPackages);
-    if (vps.iptables === "") {
-      names.add("iptables");
-      if (!vps.conntrack) names.add("conntrack");
-    }
-    return new Map([...names].map((name): [string, State] => [name, { installed: true }]));
-  },
+  desired: ({ vps }) => packageItems(basePackages(vps)),
   probe:
     () => `[ ! -r ${list} ] || xargs -r dpkg-query -W -f '\${Package} \${db:Status-Status}\\n' <${list} 2>/dev/null
 true`,
@@ -50,8 +58,13 @@ true`,
       ...(remove.length === 0
         ? []
         : [
-            `${apt} purge $({ [ ! -r ${list} ] || cat ${list}; }) >/dev/null`,
-            `rm -f ${list}; rmdir /etc/ds4 2>/dev/null || :`,
+            `gone=${quote(remove.join(" "))}`,
+            `others() { [ ! -r ${list} ] || printf '%s\\n' $gone | grep -vxF -f - ${list}; }`,
+            // With the last of those that were installed for themselves, all goes that came along.
+            `others | grep -qx ${roots.map((name) => `-e ${name}`).join(" ")} || gone="$gone $([ ! -r ${list} ] || cat ${list})"`,
+            `${apt} purge $gone >/dev/null`,
+            `rest=$(others || :)`,
+            `if [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && mv ${list}.new ${list}; else rm -f ${list}; rmdir /etc/ds4 2>/dev/null || :; fi`,
           ]),
     ];
   },

@@ -32,6 +32,9 @@ ExecStart=${bootScriptPath}
 WantedBy=multi-user.target
 `;
 
+/** The unit that runs the boot script. */
+export const bootUnit = ["/etc/systemd/system/ds4.service", fileState(unitFile, "644")] as const;
+
 /** Runs after every \`ifup\`: \`ifdown\` of the uplink takes the tunnel's address away. */
 const ifupHook = (uplink: string) => `#!/bin/sh
 # Written by ds4: what 'ifdown ${uplink}' took away comes back with 'ifup ${uplink}'.
@@ -97,21 +100,23 @@ function files(world: World): readonly (readonly [string, State])[] {
       fileState(
         renderOwned({
           site: site.name,
-          tunnel: site.tunnel.name,
-          local: design.local,
-          ownLocal: design.ownLocal,
-          remote: design.remote,
-          servers: serversOf(site),
-          mtu: design.mtu,
-          table: site.tunnel.table,
+          tunnel: {
+            name: site.tunnel.name,
+            local: design.local,
+            ownLocal: design.ownLocal,
+            remote: design.remote,
+            servers: serversOf(site),
+            mtu: design.mtu,
+            table: site.tunnel.table,
+          },
         }),
       ),
     ],
     [bootScriptPath, fileState(bootScript(site.name, parts), "700")],
     ...(design.persist === "systemd"
-      ? [["/etc/systemd/system/ds4.service", fileState(unitFile, "644")] as const]
+      ? [bootUnit]
       : [["/etc/network/interfaces.d/ds4", fileState(stanza(site.tunnel.name))] as const]),
-    ...(vps.systemd ? flusherFiles() : []),
+    ...(vps.systemd ? flusherFiles(["ipv6", "ipv4"]) : []),
     ...(ifupdown ? [["/etc/network/if-up.d/ds4", fileState(ifupHook(design.uplink6), "700")] as const] : []),
     ...(name === undefined
       ? []

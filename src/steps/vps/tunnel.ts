@@ -29,7 +29,7 @@ export const tunnel: BootStep = {
   probe: () =>
     'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do n=${f%/rp_filter}; read -r v <"$f"; echo "${n##*/} $v"; done',
   parse: (section, facts, site) => {
-    const name = facts.owned?.tunnel ?? site.tunnel.name;
+    const name = facts.owned?.tunnel?.name ?? site.tunnel.name;
     const link = facts.links.find((candidate) => candidate.name === name);
     if (link === undefined || !facts.marked) return new Map();
     const text = (field: string) => String(link.data[field] ?? "");
@@ -98,7 +98,7 @@ export const tunnel: BootStep = {
             },
           ]
         : []),
-      ...(twin !== undefined && vps.owned?.tunnel !== twin.name
+      ...(twin !== undefined && vps.owned?.tunnel?.name !== twin.name
         ? [
             {
               host: "vps" as const,

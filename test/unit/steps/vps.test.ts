@@ -14,15 +14,17 @@ import { eth0, address as hostAddress, link, lo, server, site, siteWith, vps, wo
 
 const home = world();
 const { local, remote } = home.design;
-const owned: Owned = {
+const owned = {
   site: "home",
-  tunnel: "wrap1",
-  local,
-  ownLocal: true,
-  remote,
-  servers: [server],
-  mtu: 1460,
-  table: 42,
+  tunnel: {
+    name: "wrap1",
+    local,
+    ownLocal: true,
+    remote,
+    servers: [server],
+    mtu: 1460,
+    table: 42,
+  },
 };
 const marked: VpsFacts = { ...vps, marked: true, owned };
 const ok = (stdout: string) => ({ stdout, code: 0 });
@@ -66,7 +68,12 @@ describe("the tunnel of a VPS", () => {
     expect(conflicts([lo, eth0, wrap1], { marked: true, owned })).toEqual([]);
     const twin = { ...wrap1, name: "tun0" };
     expect(conflicts([eth0, twin])).toEqual([`the tunnel tun0 has the same two ends (${local}, ${remote})`]);
-    expect(conflicts([eth0, twin], { marked: true, owned: { ...owned, tunnel: "tun0" } })).toEqual([]);
+    expect(
+      conflicts([eth0, twin], {
+        marked: true,
+        owned: { ...owned, tunnel: { ...owned.tunnel, name: "tun0" } },
+      }),
+    ).toEqual([]);
     expect(conflicts([eth0, { ...twin, data: { ...twin.data, remote: "2001:db8::7" } }])).toEqual([]);
   });
 
@@ -97,7 +104,9 @@ describe("the tunnel's address of a VPS", () => {
   });
 
   it("isn't ds4's where the note doesn't say so: it is never removed then", () => {
-    expect(parse(holding(own), { ...marked, owned: { ...owned, ownLocal: false } })).toEqual(new Map());
+    expect(
+      parse(holding(own), { ...marked, owned: { ...owned, tunnel: { ...owned.tunnel, ownLocal: false } } }),
+    ).toEqual(new Map());
     expect(parse(holding({ ...own, prefixLength: 64 }))).toEqual(new Map());
   });
 
