@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { measured } from "../../src/commands/measured.js";
 import { listChanges } from "../../src/commands/run.js";
 import { aimFor, changeScripts, checkOwner, nothing, planSite } from "../../src/converge/plan-site.js";
 import { readHosts, withPath } from "../../src/converge/read.js";
 import { Ds4Error } from "../../src/core/errors.js";
 import { loadSite, parseSite } from "../../src/inventory/load.js";
+import { silent } from "../../src/report/progress.js";
 import { runScript, shells } from "../shells.js";
 import { recordedShell, recordingShell } from "./recorded-shell.js";
 
@@ -15,9 +17,9 @@ const cases = readdirSync(folder);
 
 type Case = {
   readonly about: string;
-  /** Which recorded state of each host. */
+  /** Which recorded state of each host; a site may be without a router. */
   readonly vps: string;
-  readonly router: string;
+  readonly router?: string;
   /** Instead of the site that the case describes, nothing is wanted. */
   readonly teardown?: boolean;
   /** The file's name, where it isn't the lab's. */
@@ -28,13 +30,16 @@ async function planCase(name: string) {
   const read = (file: string) => readFileSync(new URL(`${name}/${file}`, folder), "utf8");
   const { vps, router, teardown, inventory } = JSON.parse(read("case.json")) as Case;
   const site = parseSite(read("site.yaml"), inventory ?? "lab.yaml");
-  const hosts = { vps: recordedShell(vps, "vps"), router: recordedShell(router, "router") };
+  const hosts = {
+    vps: recordedShell(vps, "vps"),
+    ...(router === undefined ? {} : { router: recordedShell(router, "router") }),
+  };
   const first = await readHosts(site, hosts);
   if (teardown) {
     checkOwner(site, first);
     return { plan: planSite(first, nothing), notes: [] };
   }
-  const reading = await withPath(site, hosts, first);
+  const reading = await measured(site, hosts, first, silent);
   const { target, design } = aimFor(site, reading);
   return { plan: planSite(reading, target), notes: design.notes };
 }
@@ -65,7 +70,7 @@ describe("two hosts as they were once, and what ds4 makes of them", () => {
       ({ plan }) => [
         "plan.json",
         ...["vps", "router"].flatMap((host) =>
-          plan[host as "vps"].changes.length > 0 ? [`${host}.sh`] : [],
+          (plan[host as "router"]?.changes.length ?? 0) > 0 ? [`${host}.sh`] : [],
         ),
       ],
       () => ["error.txt"],

@@ -1,6 +1,5 @@
 import { expect } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
-import type { Owned } from "../../../src/core/owned.js";
 import { makeDesign } from "../../../src/hosts/design.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";

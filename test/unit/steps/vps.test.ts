@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
-import type { Owned } from "../../../src/core/owned.js";
 import type { Conflict } from "../../../src/core/step.js";
 import type { HostLink, VpsFacts } from "../../../src/hosts/vps/facts.js";
 import { address } from "../../../src/steps/vps/address.js";
