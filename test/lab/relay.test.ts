@@ -10,6 +10,9 @@ import { expectNoPath, expectPath, publicIPv4 } from "./visitor.js";
 const vps6 = "2001:db8:1::10";
 const [server, lan2] = ["2001:db8:100::210", "2001:db8:100::211"];
 
+/** A change that installs a package, fails and takes it away again takes an emulated machine minutes. */
+const patience = { timeout: 600_000 };
+
 const folder = mkdtempSync(join(tmpdir(), "ds4-relay-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -81,7 +84,7 @@ beforeAll(async () => {
   before.router = await routerSnapshot();
 });
 
-describe("a relay", () => {
+describe("a relay", patience, () => {
   test("to a server that is silent isn't taken for one that works: the VPS goes back", async () => {
     await must("server", silent);
     const { result, errors } = await ds4Json("apply", ...example(), "--yes");
@@ -209,7 +212,7 @@ iptables -A INPUT -j DS4-RELAY`,
   });
 });
 
-describe("a relay to a name", () => {
+describe("a relay to a name", patience, () => {
   const named = () => site(...relayTo("home.example", "[tcp/80, udp/9000]"));
   const point = (address: string) =>
     must("vps", `sed -i '/home.example/d' /etc/hosts; echo '${address} home.example' >>/etc/hosts`);
@@ -251,7 +254,7 @@ describe("a relay to a name", () => {
   });
 });
 
-describe("a switch of modes", () => {
+describe("a switch of modes", patience, () => {
   const tunnel = () => site(router, "server: 192.168.1.210");
   const relay = (...more: readonly string[]) => site(...more, ...relayTo(server, "[tcp/80]"));
 
