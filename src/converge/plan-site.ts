@@ -2,7 +2,7 @@ import { ConflictError } from "../core/errors.js";
 import { type HostPlan, type HostState, planHost, renderPlan, stages, stagesOf } from "../core/plan.js";
 import { group } from "../core/script.js";
 import { type Conflict, type HostName, hostEntries, mapHosts, type PerHost } from "../core/step.js";
-import type { Site } from "../inventory/site.js";
+import { hostsOf, type Site } from "../inventory/site.js";
 import { modes } from "../modes/index.js";
 import type { SiteDesign } from "../modes/mode.js";
 import { stepsOf } from "../steps/index.js";
@@ -61,7 +61,7 @@ export function changeScripts(plan: SitePlan): Readonly<Partial<Record<HostName,
       .flatMap((stage) => stage[host] ?? [])
       .filter(({ changes }) => changes.length > 0)
       .map((part) => changeScript(part))
-      .join("# and then, when both hosts have done that:\n"),
+      .join("# and then, when all hosts have done that:\n"),
   );
   return Object.fromEntries(hostEntries(parts).filter(([, text]) => text !== ""));
 }
@@ -130,7 +130,7 @@ export function checkUnconfirmed(site: Site, reading: AnyReading): void {
  * A host carries one site; another one's things would be taken for this one's. And a tunnel goes with both its ends.
  */
 export function checkOwner(site: Site, reading: AnyReading): void {
-  if (site.router === undefined && reading.vps.facts.owned?.tunnel !== undefined) {
+  if (hostsOf(site).length === 1 && reading.vps.facts.owned?.tunnel !== undefined) {
     throw new ConflictError(
       "the VPS carries a tunnel of this site, and its other end is on a router that isn't in the inventory",
       {

@@ -20,6 +20,6 @@ export type PathSections = {
 
 export type PathJudgement = {
   readonly proofs: readonly Proof[];
-  /** Whether nobody answers a ping of the public IPv4, so that it says nothing where the router gets no answer. */
+  /** Whether a ping of the public IPv4 need not be answered, so that it says nothing where the router gets no answer. */
   readonly silent: boolean;
 };

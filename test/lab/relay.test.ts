@@ -268,6 +268,16 @@ describe("a switch of modes", patience, () => {
     }
   });
 
+  test("to a relay that reaches nobody leaves the tunnel as it was", async () => {
+    await must("server", silent);
+    const { result, errors } = await ds4Json("apply", ...relay(router), "--yes");
+    await must("server", answering);
+    expect(result).toBe("failed");
+    expect(errors[0]?.message).toContain("Both hosts are back where they were.");
+    await expectPath();
+    expect(await ds4Json("apply", ...tunnel(), "--yes")).toMatchObject({ result: "nothing-to-do" });
+  });
+
   test("to a relay is one apply, and nothing of the tunnel stays", async () => {
     expect(await ds4Json("apply", ...relay(router), "--yes")).toMatchObject({
       result: "changed",

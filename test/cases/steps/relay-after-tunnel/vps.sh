@@ -35,7 +35,7 @@ while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
 for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu
@@ -316,7 +316,7 @@ systemctl -q enable ds4-relay-tcp-80.service ds4-relay-tcp-8080.service ds4-rela
 [ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu

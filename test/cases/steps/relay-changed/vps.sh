@@ -7,7 +7,7 @@ echo '@ds4 socat udp/9000'
 systemctl stop ds4-relay-udp-9000.service 2>/dev/null || :
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu
@@ -169,7 +169,7 @@ systemctl daemon-reload
 systemctl -q enable ds4-relay-tcp-8080.service ds4-relay-tcp-443.service
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu

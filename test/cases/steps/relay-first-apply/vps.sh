@@ -286,7 +286,7 @@ systemctl -q enable ds4-relay-tcp-80.service ds4-relay-tcp-8080.service ds4-rela
 [ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu

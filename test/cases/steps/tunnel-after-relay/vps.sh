@@ -15,7 +15,7 @@ while iptables -w -t filter -D INPUT -j DS4-RELAY 2>/dev/null; do :; done
 for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu
@@ -220,7 +220,7 @@ mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu
