@@ -170,7 +170,7 @@ iptables -A INPUT -j DS4-RELAY`,
       "chains relay: filter DS4-RELAY,filter INPUT jump",
       "relay tcp/443: content",
       "relay tcp/8080: enabled",
-      "relay udp/9000: make",
+      "relay udp/9000: mode,owner,content",
       "socat tcp/80: make",
     ]);
     expect(await ds4Json("apply", ...example(), "--yes")).toMatchObject({ result: "changed" });

@@ -55,7 +55,6 @@ export const vps: VpsFacts = {
   iptables: "1.8.9 nf_tables",
   conntrack: true,
   socat: false,
-  relays: [],
   tunnelModule: true,
   links: [lo, eth0],
   uplink: { name: "eth0", address: "203.0.113.144" },

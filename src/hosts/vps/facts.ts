@@ -55,8 +55,6 @@ export type VpsFacts = {
   readonly armed: Armed | undefined;
   /** Whether any of ds4's files is there. */
   readonly marked: boolean;
-  /** The ports that a relay of ds4's has, such as `tcp/443`. */
-  readonly relays: readonly string[];
   /** Packages that ds4 installed. */
   readonly ownPackages: readonly string[];
   /** Kibibytes free for files under /etc. */
@@ -88,7 +86,6 @@ for f in /etc/ds4/site /etc/ds4/up /etc/systemd/system/ds4.service; do [ ! -e "$
 [ ! -r /etc/ds4/up ] || sed -n "s/.* --dport \\([0-9]*\\) -j RETURN'*$/keep=\\1/p" /etc/ds4/up
 [ ! -r /etc/ds4/packages ] || sed 's/^/package=/' /etc/ds4/packages
 command -v socat >/dev/null && echo socat=yes
-for f in /etc/systemd/system/ds4-relay-*.service; do [ ! -e "$f" ] || { f=\${f##*/ds4-relay-}; echo "relay=\${f%.service}"; }; done
 [ ! -r /run/network/ifstate ] || sed -n 's/=.*//; s/^/ifup=/p' /run/network/ifstate
 grep -qsE '^[[:space:]]*source(-directory)?[[:space:]]+(/etc/network/)?interfaces\\.d' /etc/network/interfaces && echo folder=yes
 true`,
@@ -185,7 +182,9 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
   const route6 = readJson(sections.get("routes6"), "ip -j -6 route", routeSchema).find(
     ({ dev }) => dev !== undefined,
   );
-  const relays = all("relay").map((name) => name.replace("-", "/"));
+  // What the step for them prints: a line for each relay that runs.
+  const running = sections.get("socat")?.stdout.matchAll(/^ds4-relay-(\w+)-(\d+)\.service /gm) ?? [];
+  const relays = [...running].map(([, protocol, port]) => `${protocol}/${port}`);
   const neighbours = parseNeighbours(sections);
   return {
     os: one("os"),
@@ -214,7 +213,6 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
     owned: parseOwned(required(sections.get("owned"), "/etc/ds4/site")),
     armed: parseSwitch(required(sections.get(switchProbe.name), "the dead-man switch")),
     marked: one("marked") === "yes",
-    relays,
     ownPackages: all("package").filter((name) => name !== ""),
     freeKib: one("readonly") === "yes" ? 0 : Number(one("free")),
     path,
