@@ -45,13 +45,13 @@ const count = (flags: string, description: string, least: number, most: number, 
 const confirmWithin = () =>
   count(
     "--confirm-within <seconds>",
-    "when both hosts go back by themselves unless the change is proved",
+    "when the hosts go back by themselves unless the change is proved",
     10,
     3600,
     "seconds",
   ).default(60);
 
-siteCommand("apply", "set up both hosts as the inventory says")
+siteCommand("apply", "set up the hosts as the inventory says")
   .addOption(yes())
   .addOption(confirmWithin())
   .action(async (site, options) => {
@@ -68,7 +68,7 @@ siteCommand("plan", "show what apply would do")
     const { plan } = await import("./commands/plan.js");
     process.exitCode = await plan(site, options);
   });
-siteCommand("teardown", "put both hosts back as they were")
+siteCommand("teardown", "put the hosts back as they were")
   .addOption(yes())
   .addOption(confirmWithin())
   .action(async (site, options) => {

@@ -1,4 +1,5 @@
 import { quote } from "../core/script.js";
+import { beforePort } from "../inventory/addresses.js";
 
 /** A way to the home server that is measured. */
 export type WayName = "ipv6" | "tunnel" | "relay";
@@ -56,7 +57,7 @@ export function lineScript(ways: readonly Way[], load: Load): string {
     `-w ${quote(`${metric} %{http_code} ${value} %{exitcode}\\n`)}`;
   const request = quote(url.href);
   const one = (way: Way) => {
-    const to = `[${way.address}]`.replace(/^\[(?!.*:)(.*)\]$/, "$1");
+    const to = beforePort(way.address);
     const curl = `curl -q -s -m 120${insecure ? " -k" : ""} --connect-to ${quote(`${url.hostname}:${port}:${to}:${way.port}`)}`;
     const transfer = (metric: Metric, size: string, rest: string) =>
       `${curl} -o /dev/null ${write(metric, `%{time_total} %{${size}}`)} ${rest}`;

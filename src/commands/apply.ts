@@ -1,27 +1,23 @@
 import chalk from "chalk";
 import { aimFor, checkUnconfirmed, countChanges, planSite } from "../converge/plan-site.js";
-import { withPath } from "../converge/read.js";
 import { serversOf } from "../inventory/site.js";
 import { describeProofs } from "../report/human.js";
 import { type ConvergeOptions, converge, runsOfChange } from "./converge.js";
-import { howMany, listChanges, listProofs, listServers, runCommand } from "./run.js";
+import { measured } from "./measured.js";
+import { howMany, listChanges, listDesign, listProofs, runCommand } from "./run.js";
 import { withHosts } from "./session.js";
 
-/** `ds4 apply`: brings both hosts to what the inventory says, and reads it back. */
+/** `ds4 apply`: brings all hosts to what the inventory says, and reads it back. */
 export function apply(name: string | undefined, options: ConvergeOptions): Promise<0 | 1 | 2> {
   return runCommand("apply", name, options, (site, progress) =>
     withHosts(site, options, progress, { expectedRuns: runsOfChange, lock: true }, async (session) => {
       checkUnconfirmed(site, session.reading);
-      const reading = await progress.task("vps", "measure", () =>
-        withPath(site, session.shells, session.reading),
-      );
+      const reading = await measured(site, session.shells, session.reading, progress);
       const { target, design } = aimFor(site, reading);
       const plan = planSite(reading, target);
       const way = `${design.publicIPv4} -> ${serversOf(site).join(", ")}`;
       const common = {
-        publicIPv4: design.publicIPv4,
-        ...listServers(site),
-        mtu: design.mtu,
+        ...listDesign(site, design),
         changes: listChanges(plan),
         notes: [...design.notes],
       };
@@ -42,7 +38,7 @@ export function apply(name: string | undefined, options: ConvergeOptions): Promi
             result: "changed",
             exitCode: 0,
             proofs: listProofs(proofs),
-            text: `${chalk.green("✔")} ${howMany(plan)} made and read back. ${chalk.bold(way)}, tunnel ${site.tunnel.name} with MTU ${design.mtu}\n${describeProofs(proofs)}`,
+            text: `${chalk.green("✔")} ${howMany(plan)} made and read back. ${chalk.bold(way)}, ${design.way}\n${describeProofs(proofs)}`,
           }
         : { ...common, changes: [], result: "cancelled", exitCode: 1, text: "Nothing was changed." };
     }),

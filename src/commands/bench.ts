@@ -3,12 +3,14 @@ import type { Load, Miss, Way } from "../bench/line.js";
 import { relayScript, stopRelay } from "../bench/relay.js";
 import { longestSeconds, runLine } from "../bench/run-line.js";
 import { summarize } from "../bench/statistics.js";
+import { waysOf } from "../bench/ways.js";
 import { aimFor, countChanges, planSite } from "../converge/plan-site.js";
 import { Ds4Error } from "../core/errors.js";
-import { canonicalIPv6 } from "../inventory/addresses.js";
+import { beforePort, canonicalIPv6 } from "../inventory/addresses.js";
+import { serversOf } from "../inventory/site.js";
 import { describeMeasured } from "../report/measured.js";
 import type { Progress } from "../report/progress.js";
-import { listServers, runCommand } from "./run.js";
+import { listDesign, runCommand } from "./run.js";
 import { type CommonOptions, type Session, withHosts } from "./session.js";
 
 export type BenchOptions = CommonOptions & {
@@ -30,7 +32,7 @@ export type BenchOptions = CommonOptions & {
 /** `ds4 bench`: compares the ways to the home server, from this machine or another one. Nothing of it stays. */
 export function bench(name: string | undefined, options: BenchOptions): Promise<0 | 1 | 2> {
   return runCommand("bench", name, options, (site, progress) => {
-    const load = readLoad(options, listServers(site).server ?? listServers(site).servers?.[0] ?? "");
+    const load = readLoad(options, serversOf(site)[0] ?? "");
     return withHosts(site, options, progress, { expectedRuns: 3 }, async (session) => {
       const { target, design } = aimFor(site, session.reading);
       if (countChanges(planSite(session.reading, target)) > 0) {
@@ -39,9 +41,9 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
         });
       }
       const port = Number(load.url.port || (load.url.protocol === "https:" ? 443 : 80));
-      const tunnel: Way = { name: "tunnel", address: design.publicIPv4, port, pings: true };
+      const known = waysOf(site, design, port, options.ipv6);
       const notes: string[] = [];
-      const { ipv6 } = options;
+      const ipv6 = known.find(({ name }) => name === "ipv6")?.address;
       if (ipv6 === undefined) {
         notes.push(
           "without --ipv6, the home server's IPv6 address, neither that way nor a relay is measured",
@@ -50,20 +52,20 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
       if (load.download === undefined) notes.push("without --download, no download is measured");
       const measured = await withRelay(
         session,
-        ipv6,
+        // Where the site is a relay itself, there is none to compare it with.
+        site.mode === "relay" ? undefined : ipv6,
         { listen: design.uplinkIPv4, port },
         progress,
         notes,
         (relay) => {
           const ways: readonly Way[] = [
-            tunnel,
-            ...(ipv6 === undefined ? [] : [{ name: "ipv6", address: ipv6, port, pings: true } as const]),
+            ...known,
             ...(relay === undefined
               ? []
               : [{ name: "relay", address: design.publicIPv4, port: relay, pings: false } as const]),
           ];
           return progress
-            .task("both", "bench", () => runLine(options.from, ways, load))
+            .task("all", "bench", () => runLine(options.from, ways, load))
             .then((all) => ({ ...all, ways }));
         },
       );
@@ -79,18 +81,16 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
       const summaries = summarize(
         samples,
         ways.map((way) => way.name),
-        "tunnel",
+        site.mode,
       );
       return {
         result: "measured",
         exitCode: 0,
-        publicIPv4: design.publicIPv4,
-        ...listServers(site),
-        mtu: design.mtu,
+        ...listDesign(site, design),
         changes: [],
         measured: summaries.map((summary) => ({ ...summary })),
         notes,
-        text: [describeMeasured(summaries, "tunnel"), ...notes.map((note) => `note: ${note}`)].join("\n"),
+        text: [describeMeasured(summaries, site.mode), ...notes.map((note) => `note: ${note}`)].join("\n"),
       };
     });
   });
@@ -98,7 +98,7 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
 
 /** What is asked for. @throws Ds4Error for an option that can't be. */
 function readLoad(options: BenchOptions, server: string): Load {
-  const url = parseUrl(options.url ?? `http://${server}/`, "--url");
+  const url = parseUrl(options.url ?? `http://${beforePort(server)}/`, "--url");
   const download = options.download === undefined ? undefined : parseUrl(options.download, "--download", url);
   const ipv6 = options.ipv6 ?? "::1";
   // A name gets into socat's own notation, too.

@@ -4,9 +4,11 @@ import type { AnyReading } from "../converge/read.js";
 import type { Armed } from "../core/dead-man-switch.js";
 import { Ds4Error } from "../core/errors.js";
 import { hostEntries } from "../core/step.js";
+import { hostsOf } from "../inventory/site.js";
 import { describeProofs } from "../report/human.js";
+import { inWords } from "../report/words.js";
 import { proveOrFail } from "../transaction/prove.js";
-import { confirm as confirmBoth } from "../transaction/transaction.js";
+import { confirm as confirmAll } from "../transaction/transaction.js";
 import { listProofs, runCommand } from "./run.js";
 import { type CommonOptions, type Session, withHosts } from "./session.js";
 
@@ -15,7 +17,7 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
   return runCommand("confirm", name, options, (site, progress) =>
     withHosts(site, options, progress, { expectedRuns: 4 }, async (session) => {
       const { reading, shells } = session;
-      const armed = armedOnBoth(session, site.name);
+      const armed = armedOnAll(session, site.name);
       if (armed === undefined) {
         const text = `${chalk.green("✔")} nothing to do: no change waits to be confirmed`;
         return { result: "nothing-to-do", exitCode: 0, changes: [], notes: [], text };
@@ -29,9 +31,9 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
         arming: armed,
         confirmWithin: armed.secondsLeft,
       };
-      const proofs = await progress.task("both", "prove", () => proveOrFail(undertaking, shells, undefined));
+      const proofs = await progress.task("all", "prove", () => proveOrFail(undertaking, shells, undefined));
       const deadline = Date.now() + armed.secondsLeft * 1000;
-      await progress.task("both", "confirm", () => confirmBoth(undertaking, session, shells, deadline));
+      await progress.task("all", "confirm", () => confirmAll(undertaking, session, shells, deadline));
       return {
         result: "confirmed",
         exitCode: 0,
@@ -39,7 +41,7 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
         notes: [],
         proofs: listProofs(proofs),
         text: [
-          `${chalk.green("✔")} 'ds4 ${armed.command}' by ${armed.by} is confirmed on both hosts`,
+          `${chalk.green("✔")} 'ds4 ${armed.command}' by ${armed.by} is confirmed on ${inWords(hostsOf(site)).all}`,
           describeProofs(proofs),
         ].join("\n"),
       };
@@ -47,8 +49,8 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
   );
 }
 
-/** The switch that is armed on both hosts by one run, or undefined where there is none. */
-function armedOnBoth({ reading }: Session, site: string): Armed | undefined {
+/** The switch that is armed on all hosts by one run, or undefined where there is none. */
+function armedOnAll({ reading }: Session, site: string): Armed | undefined {
   const all: AnyReading = reading;
   const waiting = hostEntries(all).filter(([, { facts }]) => facts.armed !== undefined);
   const armed = waiting[0]?.[1].facts.armed;

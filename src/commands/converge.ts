@@ -1,10 +1,12 @@
-import type { AnyDesign, SitePlan, Target } from "../converge/plan-site.js";
+import type { SitePlan, Target } from "../converge/plan-site.js";
 import type { Reading } from "../converge/read.js";
 import { Ds4Error } from "../core/errors.js";
-import type { Site } from "../inventory/site.js";
+import { hostsOf, type Site } from "../inventory/site.js";
+import type { SiteDesign } from "../modes/mode.js";
 import type { Proof } from "../proof/judge.js";
 import { describePlan } from "../report/human.js";
 import type { Progress } from "../report/progress.js";
+import { inWords } from "../report/words.js";
 import { transact } from "../transaction/transaction.js";
 import type { Phase } from "../transaction/undertaking.js";
 import { onInterrupt } from "./interrupt.js";
@@ -26,7 +28,7 @@ type Decision = {
   readonly reading: Reading;
   readonly target: Target;
   readonly plan: SitePlan;
-  readonly design?: AnyDesign;
+  readonly design?: SiteDesign;
 };
 
 /**
@@ -65,8 +67,9 @@ export async function converge(
       process.exit(130);
     }
     stop.abort();
+    const { all, verb, themselves } = inWords(hostsOf(site));
     process.stderr.write(
-      "\nstopping: both hosts go back now (once more: they are left to do so by themselves)\n",
+      `\nstopping: ${all} ${verb("goes", "go")} back now (once more: ${verb("it is", "they are")} left to do so by ${themselves})\n`,
     );
   };
   const undertaking = {
@@ -86,7 +89,7 @@ export async function converge(
         progress.countdown(at);
       },
       stop: stop.signal,
-      phase: <T>(phase: Phase, work: () => Promise<T>) => progress.task("both", phase, work),
+      phase: <T>(phase: Phase, work: () => Promise<T>) => progress.task("all", phase, work),
     }),
   );
   session.released?.();

@@ -1,8 +1,8 @@
 import chalk from "chalk";
 import { aimFor, changeScripts, countChanges, planSite } from "../converge/plan-site.js";
-import { withPath } from "../converge/read.js";
 import { describePlan } from "../report/human.js";
-import { howMany, listChanges, listServers, runCommand } from "./run.js";
+import { measured } from "./measured.js";
+import { howMany, listChanges, listDesign, runCommand } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 
 /** `ds4 plan`: what `apply` would do and, with `--script`, the very scripts that it would run. */
@@ -12,7 +12,7 @@ export function plan(
 ): Promise<0 | 1 | 2> {
   return runCommand("plan", name, options, (site, progress) =>
     withHosts(site, options, progress, { expectedRuns: 1 }, async ({ shells, reading: first }) => {
-      const reading = await progress.task("vps", "measure", () => withPath(site, shells, first));
+      const reading = await measured(site, shells, first, progress);
       const { target, design } = aimFor(site, reading);
       const changes = planSite(reading, target);
       const inSync = countChanges(changes) === 0;
@@ -20,9 +20,7 @@ export function plan(
       return {
         result: inSync ? "in-sync" : "drift",
         exitCode: inSync ? 0 : 2,
-        publicIPv4: design.publicIPv4,
-        ...listServers(site),
-        mtu: design.mtu,
+        ...listDesign(site, design),
         changes: listChanges(changes),
         ...(options.script ? { scripts } : {}),
         notes: [...design.notes],

@@ -16,7 +16,7 @@ export function rollback(name: string | undefined, options: CommonOptions): Prom
         const text = `${chalk.green("✔")} nothing to do: no change waits to be confirmed`;
         return { result: "nothing-to-do", exitCode: 0, changes: [], notes: [], text };
       }
-      const failures = await progress.task("both", "undo", async () => {
+      const failures = await progress.task("all", "undo", async () => {
         const results = await onHosts(shells, (shell) => shell.run(undoNow()));
         return listUnconfirmed(await readHosts(site, shells)).map(
           ({ host }) =>

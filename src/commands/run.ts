@@ -1,8 +1,9 @@
 import { countChanges, type SitePlan } from "../converge/plan-site.js";
 import type { AnyReading } from "../converge/read.js";
 import { changedFields } from "../core/state.js";
-import { type HostName, hostEntries } from "../core/step.js";
+import { hostEntries } from "../core/step.js";
 import { hostsOf, type Site, serversOf } from "../inventory/site.js";
+import type { SiteDesign } from "../modes/mode.js";
 import type { Proof } from "../proof/judge.js";
 import { describeErrors, listErrors } from "../report/errors.js";
 import { describeProofs } from "../report/human.js";
@@ -30,7 +31,7 @@ export async function runCommand(
   let site: Site | undefined;
   try {
     site = await openSite(name, options);
-    const { text, ...outcome } = await work(site, await progressFor(options, hostsOf(site)));
+    const { text, ...outcome } = await work(site, await progressFor(site, options));
     const result: Result = { version: 1, command, site: site.name, ...outcome, errors: [] };
     process.stdout.write(
       options.json ? `${JSON.stringify(result, null, 2)}\n` : text === "" ? "" : `${text}\n`,
@@ -60,8 +61,9 @@ export async function runCommand(
   }
 }
 
-async function progressFor(options: CommonOptions, hosts: readonly HostName[]): Promise<Progress> {
+async function progressFor(site: Site, options: CommonOptions): Promise<Progress> {
   if (options.json) return silent;
+  const hosts = hostsOf(site);
   return process.stderr.isTTY ? liveProgress(process.stderr, hosts) : plainProgress(process.stderr, hosts);
 }
 
@@ -92,10 +94,18 @@ function mutable(state: Readonly<Record<string, string | number | boolean | read
   );
 }
 
-/** A site's servers, in the form of the JSON output. */
-export function listServers(site: Site): Pick<Result, "server" | "servers"> {
+/** What a site comes to, in the form of the JSON output. */
+export function listDesign(
+  site: Site,
+  { publicIPv4, mtu }: Pick<SiteDesign, "publicIPv4" | "mtu">,
+): Pick<Result, "mode" | "publicIPv4" | "server" | "servers" | "mtu"> {
   const [server, ...more] = serversOf(site);
-  return server !== undefined && more.length === 0 ? { server } : { servers: [...serversOf(site)] };
+  return {
+    mode: site.mode,
+    publicIPv4,
+    ...(server !== undefined && more.length === 0 ? { server } : { servers: [...serversOf(site)] }),
+    ...(mtu === undefined ? {} : { mtu }),
+  };
 }
 
 /** What was proved, in the form of the JSON output. */

@@ -86,11 +86,11 @@ export async function withHosts<T>(
       reopen: (host) => open(host, 1),
     };
     if (!lock) {
-      const reading = await progress.task("both", "read", () => readHosts(site, shells));
+      const reading = await progress.task("all", "read", () => readHosts(site, shells));
       return await work({ ...connections, reading });
     }
     const lease = newLease();
-    const reading = await progress.task("both", "read", () => lockAndRead(site, shells, lease));
+    const reading = await progress.task("all", "read", () => lockAndRead(site, shells, lease));
     return await holding(lease, shells, (released) => work({ ...connections, reading, lease, released }));
   } finally {
     over = true;

@@ -2,9 +2,10 @@ import chalk from "chalk";
 import { aimFor, countChanges, nothing, planSite } from "../converge/plan-site.js";
 import type { AnyReading } from "../converge/read.js";
 import { hostEntries } from "../core/step.js";
-import { serversOf } from "../inventory/site.js";
+import { hostsOf, serversOf } from "../inventory/site.js";
 import { describePlan, describeUnconfirmed } from "../report/human.js";
-import { listChanges, listServers, listUnconfirmed, runCommand } from "./run.js";
+import { inWords } from "../report/words.js";
+import { listChanges, listDesign, listUnconfirmed, runCommand } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 
 /** `ds4 status`: what differs from what is wanted, three-way: wanted, configured for the next boot, live now. */
@@ -23,9 +24,7 @@ export function status(name: string | undefined, options: CommonOptions): Promis
         return {
           result: "unconfirmed",
           exitCode: 2,
-          publicIPv4: design.publicIPv4,
-          ...listServers(site),
-          mtu: design.mtu,
+          ...listDesign(site, design),
           changes: listChanges(plan),
           unconfirmed: waiting,
           notes: [],
@@ -35,18 +34,16 @@ export function status(name: string | undefined, options: CommonOptions): Promis
       return {
         result: inSync ? "in-sync" : "drift",
         exitCode: inSync ? 0 : 2,
-        publicIPv4: design.publicIPv4,
-        ...listServers(site),
-        mtu: design.mtu,
+        ...listDesign(site, design),
         changes: listChanges(plan),
         notes,
         text: inSync
           ? [
-              `${chalk.green("✔")} ${site.name} is in sync: ${way}, tunnel ${site.tunnel.name} with MTU ${design.mtu}`,
+              `${chalk.green("✔")} ${site.name} is in sync: ${way}, ${design.way}`,
               ...notes.map((note) => `  ${note}`),
             ].join("\n")
           : untouched && !marked
-            ? `${site.name} is not set up: nothing of ds4's is on the two hosts. 'ds4 apply ${site.name}' sets up ${way}.`
+            ? `${site.name} is not set up: nothing of ds4's is on ${inWords(hostsOf(site)).those}. 'ds4 apply ${site.name}' sets up ${way}.`
             : [
                 `${chalk.red("✖")} ${site.name} has drifted: ${way}`,
                 describePlan(plan, "drift"),

@@ -1,18 +1,11 @@
 import { ConflictError } from "../core/errors.js";
 import { type HostPlan, type HostState, planHost, renderPlan, stages, stagesOf } from "../core/plan.js";
 import { group } from "../core/script.js";
-import {
-  type Conflict,
-  type HostName,
-  hostEntries,
-  mapHosts,
-  type PerHost,
-  type Step,
-} from "../core/step.js";
-import { type HomeDesign, makeHomeDesign } from "../hosts/home/design.js";
-import { makeRouterDesign, type RouterDesign } from "../hosts/router/design.js";
-import type { Site } from "../inventory/site.js";
-import { homeSteps, routerSteps, stepsOf, vpsSteps } from "../steps/index.js";
+import { type Conflict, type HostName, hostEntries, mapHosts, type PerHost } from "../core/step.js";
+import { hostsOf, type Site } from "../inventory/site.js";
+import { modeOf } from "../modes/index.js";
+import type { SiteDesign } from "../modes/mode.js";
+import { stepsOf } from "../steps/index.js";
 import type { AnyReading, Reading } from "./read.js";
 
 /** What has to change on each host. */
@@ -24,38 +17,23 @@ export type Target = PerHost<HostState>;
 /** The state that holds nothing of ds4's: what `teardown` goes to, and a rollback of a first `apply`. */
 export const nothing: Target = { vps: new Map() };
 
-/** What a site comes to, by what ends the tunnel at home. */
-export type AnyDesign = RouterDesign | HomeDesign;
-
 /** The state that `apply` goes to. @throws HostError, ConflictError where the hosts don't allow it. */
 export function aimFor(
   site: Site,
   reading: Reading,
-): { readonly target: Target; readonly design: AnyDesign } {
+): { readonly target: Target; readonly design: SiteDesign } {
   checkOwner(site, reading);
-  const [vps, router, home] = [reading.vps.facts, reading.router?.facts, reading.home?.facts];
-  if (router !== undefined) {
-    const design = makeRouterDesign(site, vps, router);
-    const world = { site, vps, router, design };
-    checkConflicts([...conflicts(vpsSteps, world), ...conflicts(routerSteps, world)], reading);
-    return { target: { vps: desired(vpsSteps, world), router: desired(routerSteps, world) }, design };
-  }
-  if (home === undefined) throw new Error("a site with nothing at home");
-  const design = makeHomeDesign(site, vps, home);
-  const world = { site, vps, home, design };
-  checkConflicts([...conflicts(vpsSteps, world), ...conflicts(homeSteps, world)], reading);
-  return { target: { vps: desired(vpsSteps, world), home: desired(homeSteps, world) }, design };
-}
-
-/** @throws ConflictError where there are any, room that is missing among them. */
-function checkConflicts(found: readonly Conflict[], reading: Reading): void {
-  const all = [...found, ...space(reading)];
+  const { vps, router, home } = reading;
+  const facts = { vps: vps.facts, router: router?.facts, home: home?.facts };
+  const design = modeOf(site).design(site, facts);
+  const all = [...design.conflicts, ...space(reading)];
   const [first, ...more] = all;
   if (first !== undefined) {
     throw new ConflictError([first, ...more].map(({ host, message }) => `${host}: ${message}`).join("\n"), {
       hint: all.map(({ hint }) => hint).join("\n"),
     });
   }
+  return { target: design.desired, design };
 }
 
 /** What turns the hosts as they were read into `target`. */
@@ -85,7 +63,7 @@ export function changeScripts(plan: SitePlan): Readonly<Partial<Record<HostName,
       .flatMap((stage) => stage[host] ?? [])
       .filter(({ changes }) => changes.length > 0)
       .map((part) => changeScript(part))
-      .join("# and then, when both hosts have done that:\n"),
+      .join("# and then, when all hosts have done that:\n"),
   );
   return Object.fromEntries(hostEntries(parts).filter(([, text]) => text !== ""));
 }
@@ -114,14 +92,6 @@ export function undoLines(host: HostName, before: HostState, target: Target): re
 export function stagesOfSite(plan: SitePlan): readonly SitePlan[] {
   const all = mapHosts(plan, (own, host) => stagesOf(own, stepsOf[host]));
   return stages.map((stage) => mapHosts(all, (parts) => parts[stage]));
-}
-
-function desired<W>(steps: readonly Step<W, never>[], world: W): HostState {
-  return new Map(steps.map((step) => [step.name, step.desired(world)]));
-}
-
-function conflicts<W>(steps: readonly Step<W, never>[], world: W): readonly Conflict[] {
-  return steps.flatMap((step) => step.conflicts?.(world) ?? []);
 }
 
 /** KiB that ds4's files take, with the packages that may be missing. */
@@ -157,8 +127,18 @@ export function checkUnconfirmed(site: Site, reading: AnyReading): void {
   }
 }
 
-/** A host carries one site; another one's things would be taken for this one's. */
+/**
+ * A host carries one site; another one's things would be taken for this one's. And a tunnel goes with both its ends.
+ */
 export function checkOwner(site: Site, reading: AnyReading): void {
+  if (hostsOf(site).length === 1 && reading.vps.facts.owned?.tunnel !== undefined) {
+    throw new ConflictError(
+      "the VPS carries a tunnel of this site, and its other end is on a host that isn't in the inventory",
+      {
+        hint: `put 'router: …' or 'home: …' back into ${site.file}, also with 'mode: relay': then its end is taken away along with the VPS's; after that it can be left out`,
+      },
+    );
+  }
   for (const [host, { facts }] of hostEntries(reading)) {
     const owner = facts.owned?.site;
     if (owner !== undefined && owner !== site.name) {

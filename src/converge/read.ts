@@ -14,7 +14,7 @@ import { parseRouterFacts, type RouterFacts, routerProbes } from "../hosts/route
 import { parseVpsFacts, type VpsFacts, vpsProbes } from "../hosts/vps/facts.js";
 import { measurePath, parsePath, pathProbe } from "../hosts/vps/path.js";
 import type { Site } from "../inventory/site.js";
-import { homeSteps, routerSteps, vpsSteps } from "../steps/index.js";
+import { stepsOf } from "../steps/index.js";
 
 /** The connections to all hosts. */
 export type Shells = PerHost<Shell>;
@@ -123,12 +123,12 @@ async function readVps(
 ): Promise<HostReading<VpsFacts>> {
   const sections = await read(
     shell,
-    [...more, ...vpsProbes, ...stepProbes(vpsSteps, site), pathProbe],
+    [...more, ...vpsProbes, ...stepProbes(stepsOf.vps, site), pathProbe],
     onLine,
   );
   const facts = parseVpsFacts(sections, parsePath(sections.get(pathProbe.name)));
   checkRoot(facts, "VPS");
-  return { facts, actual: parseSteps(vpsSteps, sections, facts, site), sections };
+  return { facts, actual: parseSteps(stepsOf.vps, sections, facts, site), sections };
 }
 
 async function readHome(
@@ -137,11 +137,11 @@ async function readHome(
   more: readonly Probe[] = [],
   onLine?: (line: string) => void,
 ): Promise<HostReading<HomeFacts>> {
-  const probes = [...more, ...homeProbes(site.tunnel.table), ...stepProbes(homeSteps, site)];
+  const probes = [...more, ...homeProbes(site.tunnel.table), ...stepProbes(stepsOf.home, site)];
   const sections = await read(shell, probes, onLine);
   const facts = { ...parseHomeFacts(sections), way: shell.way ?? [] };
   checkRoot(facts, "home machine");
-  return { facts, actual: parseSteps(homeSteps, sections, facts, site), sections };
+  return { facts, actual: parseSteps(stepsOf.home, sections, facts, site), sections };
 }
 
 function checkRoot({ root }: LinuxFacts, name: string): void {
@@ -157,9 +157,9 @@ async function readRouter(
   more: readonly Probe[] = [],
   onLine?: (line: string) => void,
 ): Promise<HostReading<RouterFacts>> {
-  const sections = await read(shell, [...more, ...routerProbes, ...stepProbes(routerSteps, site)], onLine);
+  const sections = await read(shell, [...more, ...routerProbes, ...stepProbes(stepsOf.router, site)], onLine);
   const facts = { ...parseRouterFacts(sections), way: shell.way ?? [] };
-  return { facts, actual: parseSteps(routerSteps, sections, facts, site), sections };
+  return { facts, actual: parseSteps(stepsOf.router, sections, facts, site), sections };
 }
 
 /** Runs probes in one script. @throws HostError where the shell can't. */

@@ -4,7 +4,12 @@
  */
 export type Owned = {
   readonly site: string;
-  readonly tunnel: string;
+  /** Absent where it is a relay. */
+  readonly tunnel?: OwnedTunnel;
+};
+
+export type OwnedTunnel = {
+  readonly name: string;
   /** This host's end of the tunnel. */
   readonly local: string;
   /** Whether `local` is an address that ds4 added, and not one that the host has anyway. */
@@ -31,13 +36,24 @@ const forms = {
 const keys = Object.keys(forms) as (keyof typeof forms)[];
 
 /** The file's text: one `key=value` a line. */
-export function renderOwned(owned: Owned): string {
-  const value = (key: (typeof keys)[number]) => {
-    if (key === "own") return owned.ownLocal ? "yes" : "no";
-    return key === "server" ? owned.servers.join(",") : owned[key];
-  };
-  return `# Written by ds4: what it keeps on this machine. 'ds4 teardown' removes it all.\n${keys
-    .map((key) => `${key}=${value(key)}\n`)
+export function renderOwned({ site, tunnel }: Owned): string {
+  const values: Readonly<Record<string, string | number>> =
+    tunnel === undefined
+      ? { site, mode: "relay" }
+      : {
+          site,
+          tunnel: tunnel.name,
+          local: tunnel.local,
+          own: tunnel.ownLocal ? "yes" : "no",
+          remote: tunnel.remote,
+          server: tunnel.servers.join(","),
+          mtu: tunnel.mtu,
+          table: tunnel.table,
+        };
+  return `# Written by ds4: what it keeps on this machine. 'ds4 teardown' removes it all.\n${Object.entries(
+    values,
+  )
+    .map(([key, value]) => `${key}=${value}\n`)
     .join("")}`;
 }
 
@@ -49,16 +65,20 @@ export function parseOwned(text: string): Owned | undefined {
       return match ? [[match[1] ?? "", match[2] ?? ""] as const] : [];
     }),
   );
-  if (!keys.every((key) => forms[key].test(found.get(key) ?? ""))) return undefined;
   const value = (key: (typeof keys)[number]) => found.get(key) ?? "";
+  const fits = (key: (typeof keys)[number]) => forms[key].test(value(key));
+  if (found.get("mode") === "relay") return fits("site") ? { site: value("site") } : undefined;
+  if (!keys.every(fits)) return undefined;
   return {
     site: value("site"),
-    tunnel: value("tunnel"),
-    local: value("local"),
-    ownLocal: value("own") === "yes",
-    remote: value("remote"),
-    servers: value("server").split(","),
-    mtu: Number(value("mtu")),
-    table: Number(value("table")),
+    tunnel: {
+      name: value("tunnel"),
+      local: value("local"),
+      ownLocal: value("own") === "yes",
+      remote: value("remote"),
+      servers: value("server").split(","),
+      mtu: Number(value("mtu")),
+      table: Number(value("table")),
+    },
   };
 }

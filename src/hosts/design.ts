@@ -8,7 +8,7 @@ import { checkDevice, findEnd, findPersist } from "./linux/end.js";
 import { type VpsFacts, vpsHost } from "./vps/facts.js";
 import { neighbourNotes } from "./vps/neighbour-notes.js";
 
-/** What a site comes to on its hosts, whatever is at home: every value that the inventory leaves to be found. */
+/** What a tunnel comes to on its hosts, whatever is at home: every value that the inventory leaves to be found. */
 export type Design = {
   /** The VPS's device towards the IPv4 internet, and the address that it has there. */
   readonly uplink: string;
@@ -61,21 +61,7 @@ export function makeDesign<Side extends HomeSide>(
   findHome: (publicIPv4: string, notes: string[]) => Side,
 ): { readonly design: Design; readonly side: Side } {
   const notes: string[] = [];
-  const { uplink, uplinkIPv4 } = findUplink(site, vps);
-  const publicIPv4 = site.vps.publicIPv4 ?? uplinkIPv4;
-  if (!isPublic4(publicIPv4)) {
-    throw new HostError(`the VPS has no public IPv4 on ${uplink}, only ${uplinkIPv4}`, {
-      hint: "where the provider maps a public address to it (1:1 NAT), say which: 'vps: { publicIPv4: … }'",
-    });
-  }
-  if (publicIPv4 !== uplinkIPv4 && isPublic4(uplinkIPv4)) {
-    throw new HostError(`the VPS has ${uplinkIPv4} on ${uplink}, not ${publicIPv4} as the inventory says`, {
-      hint: `check 'vps: { publicIPv4: … }' in ${site.file}, or leave it out`,
-    });
-  }
-  if (publicIPv4 !== uplinkIPv4) {
-    notes.push(`the provider maps ${publicIPv4} to ${uplinkIPv4} on ${uplink}: the rules use the latter`);
-  }
+  const { uplink, uplinkIPv4, publicIPv4 } = findPublic(site, vps, notes);
   const end = findEnd(
     vps,
     vpsHost,
@@ -84,7 +70,6 @@ export function makeDesign<Side extends HomeSide>(
     notes,
     "switch it on in the provider's panel and on the VPS",
   );
-  checkDevice(uplink, vpsHost);
   const side = findHome(publicIPv4, notes);
   const linkMtu = Math.min(vps.links.find(({ name }) => name === end.device)?.mtu ?? 1500, side.mtu);
   const { mtu, mtuFrom } = chooseMtu(site, vps, linkMtu);
@@ -123,6 +108,31 @@ export function makeDesign<Side extends HomeSide>(
     notes,
   };
   return { design, side };
+}
+
+/** The public IPv4, and where it is. @throws HostError where the VPS has none, or not the one of the inventory. */
+export function findPublic(
+  site: Site,
+  vps: VpsFacts,
+  notes: string[],
+): Pick<Design, "uplink" | "uplinkIPv4" | "publicIPv4"> {
+  const { uplink, uplinkIPv4 } = findUplink(site, vps);
+  checkDevice(uplink, vpsHost);
+  const publicIPv4 = site.vps.publicIPv4 ?? uplinkIPv4;
+  if (!isPublic4(publicIPv4)) {
+    throw new HostError(`the VPS has no public IPv4 on ${uplink}, only ${uplinkIPv4}`, {
+      hint: "where the provider maps a public address to it (1:1 NAT), say which: 'vps: { publicIPv4: … }'",
+    });
+  }
+  if (publicIPv4 !== uplinkIPv4 && isPublic4(uplinkIPv4)) {
+    throw new HostError(`the VPS has ${uplinkIPv4} on ${uplink}, not ${publicIPv4} as the inventory says`, {
+      hint: `check 'vps: { publicIPv4: … }' in ${site.file}, or leave it out`,
+    });
+  }
+  if (publicIPv4 !== uplinkIPv4) {
+    notes.push(`the provider maps ${publicIPv4} to ${uplinkIPv4} on ${uplink}: the rules use the latter`);
+  }
+  return { uplink, uplinkIPv4, publicIPv4 };
 }
 
 /**
@@ -191,6 +201,6 @@ function chooseMtu(site: Site, vps: VpsFacts, linkMtu: number): Pick<Design, "mt
   if (site.tunnel.mtu !== undefined) return { mtu: site.tunnel.mtu, mtuFrom: "inventory" };
   const largest = Math.max(0, ...(vps.path?.answered ?? []));
   if (largest > 0) return { mtu: Math.min(largest, linkMtu) - overhead, mtuFrom: "path" };
-  if (vps.owned !== undefined) return { mtu: vps.owned.mtu, mtuFrom: "kept" };
+  if (vps.owned?.tunnel !== undefined) return { mtu: vps.owned.tunnel.mtu, mtuFrom: "kept" };
   return { mtu: linkMtu - overhead, mtuFrom: "links" };
 }

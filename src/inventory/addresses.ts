@@ -35,6 +35,11 @@ export function canonicalIPv6(text: string): string | undefined {
   return attempt(() => new Address6(text).correctForm());
 }
 
+/** An address, or a name, as it stands before a port: in URLs, and with curl and socat. */
+export function beforePort(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
 /** The address and length of `a.b.c.d/n`, host bits kept, or undefined. */
 export function parsePrefix4(text: string): Prefix4 | undefined {
   if (!/^[^/]+\/(0|[1-9]\d?)$/.test(text)) return undefined;

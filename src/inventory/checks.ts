@@ -118,6 +118,32 @@ export const server = text(
   (value) => canonicalIPv4(value)!,
 );
 
+/** What an entry of `forward` may name as its server; which of it, the mode says (cross-field.ts). */
+export const forwardServer = text(
+  () => undefined,
+  (value) => canonicalIPv4(value) ?? canonicalIPv6(value) ?? value.toLowerCase(),
+);
+
+const label = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?";
+/** The last part of a name isn't a number, as that of an IPv4 address is. */
+const hostName = new RegExp(`^(?=.{1,253}$)(${label}\\.)*(?!\\d+$)${label}$`, "i");
+
+export const relayServer = text(
+  (value) => {
+    const hint =
+      "Write the server's own IPv6 address, such as 2001:db8:100::210, or a name that has one, such as home.example.org.";
+    if (/^[\d.]+$/.test(value)) return { message: "is an IPv4 address, and a relay goes home by IPv6", hint };
+    if (!/[:/]/.test(value))
+      return hostName.test(value) ? undefined : { message: "is neither an IPv6 address nor a name", hint };
+    const address = canonicalIPv6(value);
+    if (address === undefined)
+      return { message: /[/%]/.test(value) ? "is not just an address" : "is no IPv6 address", hint };
+    const why = whyNotGlobal6(address);
+    return why === undefined ? undefined : { message: `${why}: the VPS can't reach it`, hint };
+  },
+  (value) => canonicalIPv6(value) ?? value.toLowerCase(),
+);
+
 /** One text for `readTraffic`, or a list of them; a lone number is a protocol's. */
 export const traffic = z.unknown().transform((value, context): Traffic => {
   const all: Traffic[] = [];

@@ -1,8 +1,11 @@
+import type { z } from "zod";
 import { Ds4Error } from "../core/errors.js";
 import { parseTarget, type SshTarget } from "../ssh/target.js";
 import { broadcastOf, contains4, parsePrefix4 } from "./addresses.js";
+import { server as lanServer, relayServer } from "./checks.js";
 import { fields } from "./fields.js";
 import { findOverlaps, type Item, maxServers, readTraffic } from "./forwards.js";
+import { relayProblems } from "./relays.js";
 
 type Field = keyof typeof fields;
 type Path = readonly PropertyKey[];
@@ -45,15 +48,33 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
 
   const forward = valueAt(["forward"]);
   const entries: readonly unknown[] = Array.isArray(forward) ? forward : [];
-  if (forward !== undefined && valueAt(["server"]) !== undefined)
+  const items = readItems(entries);
+  const mode = valueAt(["mode"]) ?? "tunnel";
+  const relay = mode === "relay";
+  if (relay) problems.push(...relayProblems(items, valueAt(["server"])));
+  else if (forward !== undefined && valueAt(["server"]) !== undefined)
     add(
       ["forward"],
       "server says already that all of it goes to one server",
       "Keep one of the two: in forward, that is an entry with `traffic: all`.",
     );
-  if (valueAt(["home"]) !== undefined) {
-    const egresses = [["egress"], ...entries.map((_, at) => ["forward", at, "egress"])];
-    for (const path of egresses.filter((path) => valueAt(path) === "isp"))
+  const wayOut = [["egress"], ...entries.map((_, at) => ["forward", at, "egress"])];
+  const set = (path: Path) => valueAt(path) !== undefined;
+  if (relay) {
+    for (const path of wayOut.filter(set))
+      add(
+        path,
+        "a relay has no say in what the servers begin",
+        "With `mode: relay`, leave it out: that leaves by the home's provider.",
+      );
+    if (set(["hairpin"]))
+      add(
+        ["hairpin"],
+        "a relay changes nothing at home",
+        "With `mode: relay`, leave it out: LAN hosts that use the public IPv4 go by the VPS.",
+      );
+  } else if (set(["home"])) {
+    for (const path of wayOut.filter((path) => valueAt(path) === "isp"))
       add(
         path,
         "isp takes an OpenWrt router at home",
@@ -62,16 +83,29 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
     if (valueAt(["hairpin"]) === "router")
       add(["hairpin"], "there is no OpenWrt router in this site", "With home, leave it out.");
   }
-  const servers = [["server"], ...entries.map((_, at) => ["forward", at, "server"])].flatMap((path) => {
-    const server = readAs("server", path);
-    return server === undefined ? [] : [{ path, server }];
+  const named = entries.flatMap((_, at): readonly { path: Path; server: string }[] => {
+    const path = ["forward", at, "server"];
+    const value = valueAt(path);
+    if (typeof value !== "string" || (!relay && mode !== "tunnel")) return [];
+    const parsed = (relay ? relayServer : lanServer).safeParse(value);
+    if (parsed.success) return [{ path, server: parsed.data }];
+    for (const issue of parsed.error.issues as z.core.$ZodIssueCustom[]) {
+      const other =
+        !relay && relayServer.safeParse(value).success
+          ? " With `mode: relay`, it is an IPv6 address or a name."
+          : "";
+      add(path, issue.message, `${String(issue.params?.hint)}${other}`);
+    }
+    return [];
   });
-  const lan = read("router.lan");
+  const server = relay ? undefined : read("server");
+  const servers = [...(server === undefined ? [] : [{ path: ["server"], server }]), ...named];
+  const lan = relay ? undefined : read("router.lan");
   for (const [at, { path, server }] of servers.entries()) {
-    if (router && server === router.host)
+    if (!relay && router && server === router.host)
       add(path, `${server} is the router itself`, "Write the address of the host behind the router.");
     if (lan !== undefined) serverInLan(path, server, lan, add);
-    if (lan === undefined && valueAt(["router", "lan"]) === undefined && /\.(0|255)$/.test(server))
+    if (!relay && lan === undefined && valueAt(["router", "lan"]) === undefined && /\.(0|255)$/.test(server))
       add(
         path,
         `${server} names a whole network in a LAN of /24`,
@@ -90,7 +124,7 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
       `there are ${entries.length} servers, and ${maxServers} at most`,
       "Leave some of them out.",
     );
-  problems.push(...findOverlaps(readItems(entries)));
+  problems.push(...findOverlaps(items));
 
   const tunnel = read("tunnel.name");
   for (const field of ["vps.uplink", "router.uplink", "home.uplink"] as const)

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   endpoint6,
   endpoint6OrPrimary,
+  forwardServer,
   INTERFACE_BYTES,
   lan,
   linuxUplink,
@@ -18,6 +19,7 @@ import {
   tunnelName,
   zone,
 } from "./checks.js";
+import { modeNames } from "./site.js";
 
 // What editors can check by themselves; the checks above decide.
 const ipv4 = { format: "ipv4", pattern: "^\\d+(\\.\\d+){3}$" };
@@ -26,6 +28,11 @@ const egress = z.enum(["vps", "isp"]);
 
 /** Every key with its own check, by path: the cross-field checks read what is right by itself from here. */
 export const fields = {
+  mode: z.enum(modeNames).meta({
+    description:
+      "How the public IPv4 comes home: `tunnel` (by itself) or `relay`, programs on the VPS that pass chosen ports on by IPv6.",
+    examples: ["tunnel"],
+  }),
   "vps.ssh": sshTarget.meta({
     description: "How to reach the VPS: what you would type after `ssh`.",
     examples: ["root@203.0.113.144"],
@@ -111,18 +118,18 @@ export const fields = {
   }),
   egress: egress.meta({
     description:
-      "By which way what the servers begin themselves leaves: with the public IPv4 (`vps`, by itself) or by the home's provider (`isp`).",
+      "By which way what the servers begin themselves leaves: with the public IPv4 (`vps`, by itself) or by the home's provider (`isp`). Not with `mode: relay`.",
     examples: ["vps"],
   }),
   hairpin: z.enum(["router", "vps"]).meta({
     description:
-      "What takes LAN hosts that use the public IPv4 to the servers: the router (by itself), or the VPS after a trip through the internet.",
+      "What takes LAN hosts that use the public IPv4 to the servers: the router (by itself), or the VPS after a trip through the internet. Not with `mode: relay`.",
     examples: ["router"],
   }),
-  "forward.server": server.meta({
-    description: "A home server's IPv4 address in the LAN.",
+  "forward.server": forwardServer.meta({
+    description: "A home server's IPv4 address in the LAN; with `mode: relay` its IPv6 address, or a name.",
     examples: ["192.168.1.210"],
-    ...ipv4,
+    pattern: "^[A-Za-z0-9_.:-]+$",
   }),
   "forward.traffic": traffic.meta({
     description:

@@ -4,7 +4,7 @@ import { Ds4Error } from "../core/errors.js";
 import { nearest } from "./nearest.js";
 
 /** They come with ds4, and are meant only when named. */
-const SHIPPED = ["example", "example-forward", "example-linux", "lab", "lab-linux"];
+const SHIPPED = ["example", "example-forward", "example-linux", "example-relay", "lab", "lab-linux"];
 
 /** The names of the sites in `folder`, sorted. */
 export async function siteNames(folder: string): Promise<string[]> {

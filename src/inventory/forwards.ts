@@ -26,7 +26,7 @@ export type Egress = "vps" | "isp";
 
 /** What goes to one server. */
 export type Forward = Traffic & {
-  /** IPv4 in the router's LAN. */
+  /** IPv4 in the router's LAN; with a relay, an IPv6 address or a name. */
   readonly server: string;
   readonly egress: Egress;
   /** Where the inventory file says so. */
@@ -125,7 +125,8 @@ function readPorts(text: string): PortRange {
   return range;
 }
 
-const sizeOf = ([first, last]: PortRange) => last - first + 1;
+/** How many ports. */
+export const sizeOf = ([first, last]: PortRange) => last - first + 1;
 
 /** `443` or `8000-8100`. */
 export const showPorts = ([first, last]: PortRange) => (first === last ? String(first) : `${first}-${last}`);

@@ -42,13 +42,24 @@ function siteName(file: string): string {
 }
 
 function toSite(
-  { vps, router, home, server, forward = [], egress = "vps", hairpin = "router", tunnel }: SiteFile,
+  {
+    mode = "tunnel",
+    vps,
+    router,
+    home,
+    server,
+    forward = [],
+    egress = "vps",
+    hairpin = "router",
+    tunnel,
+  }: SiteFile,
   file: string,
   { positionOf }: YamlDocument,
 ): Site {
   return {
     name: siteName(file),
     file,
+    mode,
     vps: dropUndefined(vps),
     ...(router && { router: { ...dropUndefined(router), zones: dropUndefined(router.zones ?? {}) } }),
     ...(home && { home: dropUndefined(home) }),

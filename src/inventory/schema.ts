@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { fields } from "./fields.js";
+import { relayExample } from "./relays.js";
 
 /** An inventory file. */
 export const siteSchema = z
   .strictObject({
+    mode: fields.mode.optional(),
     vps: z.strictObject({
       ssh: fields["vps.ssh"],
       uplink: fields["vps.uplink"].optional(),
@@ -57,24 +59,35 @@ export const siteSchema = z
       })
       .optional(),
   })
-  .refine((site) => site.router !== undefined || site.home !== undefined, {
-    path: ["router"],
-    message: "missing",
-    params: {
-      hint: "Add `router:` and under it, indented, `ssh: root@192.168.1.1`; or `home:`, where a Linux machine ends the tunnel.",
-    },
-    when: isMap,
-  })
-  .refine((site) => site.server !== undefined || site.forward !== undefined, {
-    path: ["server"],
-    message: "missing",
-    params: { hint: "Add `server: 192.168.1.210`." },
-    when: isMap,
-  });
+  .refine(
+    ({ mode, router, home }) => mode === "relay" || router !== undefined || home !== undefined,
+    missing(
+      "router",
+      "Add `router:` and under it, indented, `ssh: root@192.168.1.1`; or `home:`, where a Linux machine ends the tunnel.",
+    ),
+  )
+  .refine(
+    ({ mode, server, forward }) => mode === "relay" || server !== undefined || forward !== undefined,
+    missing("server", "Add `server: 192.168.1.210`."),
+  )
+  .refine(
+    ({ mode, server, forward }) => mode !== "relay" || server !== undefined || forward !== undefined,
+    missing("forward", `Add \`${relayExample}\`.`),
+  );
 
-/** So that it is said along with whatever else is wrong. */
-function isMap({ value }: { readonly value: unknown }): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** What is said of a key that some mode requires, along with whatever else is wrong. */
+function missing(key: string, hint: string) {
+  return {
+    path: [key],
+    message: "missing",
+    params: { hint },
+    when: ({ value, issues }: z.core.ParsePayload) =>
+      typeof value === "object" &&
+      value !== null &&
+      !Array.isArray(value) &&
+      // Of an unknown mode it can't be told.
+      !issues.some(({ path }) => path?.[0] === "mode"),
+  };
 }
 
 export type SiteFile = z.infer<typeof siteSchema>;
@@ -93,9 +106,11 @@ export function jsonSchema(): Record<string, unknown> {
     $schema,
     title: "A ds4 site: a VPS, an OpenWrt router or a Linux machine at home, and a home server",
     ...schema,
-    oneOf: ["router", "home"].flatMap((end) => [
-      { required: [end, "server"] },
-      { required: [end, "forward"] },
-    ]),
+    oneOf: [{ required: ["server"] }, { required: ["forward"] }],
+    not: { required: ["router", "home"] },
+    if: { properties: { mode: { const: "relay" } }, required: ["mode"] },
+    // biome-ignore lint/suspicious/noThenProperty: a key of JSON Schema, and nothing that is awaited.
+    then: { required: ["forward"], properties: { egress: false, hairpin: false } },
+    else: { anyOf: [{ required: ["router"] }, { required: ["home"] }] },
   };
 }

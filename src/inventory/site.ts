@@ -1,13 +1,21 @@
 import { type HostName, hostNames } from "../core/step.js";
 import type { Forward } from "./forwards.js";
 
-/** One home: a VPS, a router or a Linux machine, and one or more servers, as the inventory file says. Addresses are canonical text. */
+/** How the public IPv4 comes home: by a tunnel between two hosts, or by programs on the VPS that pass ports on. */
+export const modeNames = ["tunnel", "relay"] as const;
+export type ModeName = (typeof modeNames)[number];
+
+/** One home: a VPS, what is at the other end, and one or more servers, as the inventory file says. Addresses are canonical text. */
 export type Site = {
   /** The file's name without `.yaml`. */
   readonly name: string;
   readonly file: string;
+  readonly mode: ModeName;
   readonly vps: VpsEntry;
-  /** What ends the tunnel at home: one of the two. */
+  /**
+   * What ends the tunnel at home: one of the two. With a relay, only as long as the end of a former tunnel is to be
+   * taken away.
+   */
   readonly router?: RouterEntry;
   readonly home?: HomeEntry;
   /** What goes to which server, at least one; each server once. */
@@ -22,9 +30,14 @@ export function hostsOf(site: Site): readonly HostName[] {
   return hostNames.filter((host) => site[host] !== undefined);
 }
 
-/** The home servers' addresses. */
+/** The home servers: addresses in the LAN with a tunnel, IPv6 addresses or names with a relay. */
 export function serversOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
   return forwards.map(({ server }) => server);
+}
+
+/** Those of them that are IPv4 addresses in the LAN. */
+export function lanServersOf(site: Pick<Site, "forwards">): readonly string[] {
+  return serversOf(site).filter((server) => /^[\d.]+$/.test(server));
 }
 
 /** Those whose own connections leave with the public IPv4. */

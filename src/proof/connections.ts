@@ -1,7 +1,7 @@
 import { type Probe, quote, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
 import { networkOf, type RouterFacts } from "../hosts/router/facts.js";
-import { type Site, serversOf } from "../inventory/site.js";
+import { lanServersOf, type Site } from "../inventory/site.js";
 import { visitorIPv4 } from "./visitor.js";
 
 /**
@@ -34,13 +34,15 @@ ${vpsConnections.script}`,
  */
 export function routerConnections(site: Site, facts: RouterFacts, design: Pick<Design, "publicIPv4">): Probe {
   // Also one that is a server no longer: its way out is meant to change.
-  const servers = [...new Set([...serversOf(site), ...(facts.owned?.servers ?? [])])];
-  const [server = ""] = servers;
+  const servers = [...new Set([...lanServersOf(site), ...(facts.owned?.tunnel?.servers ?? [])])];
+  // Of a LAN that is none of the tunnel's, any host will do.
+  const [server = facts.interfaces.find(({ name }) => name === "lan")?.ipv4[0]?.address ?? "0.0.0.0"] =
+    servers;
   const lan = networkOf(facts, server);
   const last = Number(server.split(".")[3]);
   // One below it or, where there is none, one above.
   const near = [...Array(last).keys()].slice(1).reverse();
-  const other = [...near, ...servers.map((_, at) => last + 1 + at)]
+  const other = [...near, last + 1, ...servers.map((_, at) => last + 2 + at)]
     .map((number) => [...server.split(".").slice(0, 3), number].join("."))
     .find((address) => !servers.includes(address));
   return {

@@ -2,11 +2,12 @@ import type { Design } from "../hosts/design.js";
 import { type Flow, overlap, showFlow } from "../inventory/forwards.js";
 import { icmp, tcp } from "../inventory/protocols.js";
 import type { Site } from "../inventory/site.js";
-import type { HomeWords } from "./at-home.js";
+import type { AtHome, HomeWords } from "./at-home.js";
 import { type Attempt, attempts, mustAnswer, mustArrive } from "./attempts.js";
 import type { Connections } from "./connections.js";
+import type { PathProof } from "./path-proof.js";
 import { adviceFor } from "./provider.js";
-import { type VisitorSeen, visitorIPv4 } from "./visitor.js";
+import { readVisitor, type VisitorSeen, visitorIPv4, visitorProbe } from "./visitor.js";
 import type { WitnessSeen } from "./witness.js";
 
 /** One thing that was to be shown. `proved` is undefined where it could not be tried, which `seen` then explains. */
@@ -29,19 +30,30 @@ export type PathSeen = {
   readonly words: HomeWords;
 };
 
+/** The proof of a tunnel: a visitor on the VPS, and counters at its other end. */
+export function tunnelProof(site: Site, design: Design, atHome: AtHome): PathProof {
+  return {
+    visitor: visitorProbe(site, design),
+    counters: atHome,
+    judge: (sections) => {
+      const seen = {
+        visitor: readVisitor(sections.visitor, site, design),
+        witness: atHome.read(sections.counters),
+        vendor: sections.vendor,
+        words: atHome.words,
+      };
+      return {
+        proofs: judgePath(site, design, seen),
+        silent: attempts(site, design).some(({ ping }) => ping) && !seen.visitor.small,
+      };
+    },
+  };
+}
+
 /** Whether packets take the new way, both ways, in what form, and with whose addresses. */
 export function judgePath(site: Site, design: Design, seen: PathSeen): readonly Proof[] {
   const { visitor } = seen;
-  if (visitor.missing !== "") {
-    return [
-      {
-        name: "path",
-        proved: false,
-        seen: `no visitor could be made on the VPS: ${visitor.missing}`,
-        hint: "what the visitor needs comes with Debian's packages iproute2, iputils-ping, coreutils and bash, and the kernel's modules veth, sch_ingress, cls_u32 and act_mirred",
-      },
-    ];
-  }
+  if (visitor.missing !== "") return [noVisitor(visitor.missing)];
   const all = attempts(site, design);
   const tried = all.find(mustAnswer) ?? all.find(mustArrive);
   const pings = all.some(({ ping }) => ping);
@@ -67,6 +79,16 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
     ...all.flatMap((attempt) => judgeServer(site, design, seen, attempt)),
     ...judgeOthers(site, design, seen),
   ];
+}
+
+/** The proof that failed where there could be no visitor. */
+export function noVisitor(why: string): Proof {
+  return {
+    name: "path",
+    proved: false,
+    seen: `no visitor could be made on the VPS: ${why}`,
+    hint: "what the visitor needs comes with Debian's packages iproute2, iputils-ping, coreutils and bash, and the kernel's modules veth, sch_ingress, cls_u32 and act_mirred",
+  };
 }
 
 /** Whether the tunnel carries packets, in what form and, where something has to answer, both ways. */

@@ -34,9 +34,7 @@ export type VisitorSeen = {
  * behind everything else (tc-mirred(8)). What it proves is the whole way but the provider's own network.
  */
 export function visitorProbe(site: Site, design: Design): Probe {
-  const up = quote(design.uplink);
   const target = quote(design.uplinkIPv4);
-  const inside = "ip netns exec ds4-visitor";
   const ping = (size: string) =>
     `${inside} ping -n -q -c 1 -W 2 ${size} ${target} >/dev/null 2>&1 || ${inside} ping -n -q -c 4 -i 0.3 -W 2 ${size} ${target} >/dev/null 2>&1`;
   const tried = attempts(site, design);
@@ -51,13 +49,37 @@ export function visitorProbe(site: Site, design: Design): Probe {
       ? ""
       : `
 for p in ${udpPorts.join(" ")}; do ${inside} bash -c "echo >/dev/udp/"${target}"/$p" 2>/dev/null & done`;
+  return visitorWith(
+    design,
+    `count() { echo "counters $1"; iptables-save -c -t filter; ip6tables-save -c -t filter; }
+count before${pings}${datagrams}
+{ ping -6 -n -q -c 2 -i 0.3 -W 2 ${quote(design.remote)} >/dev/null 2>&1 && echo "answered underlay"; } &
+for p in ${tried.flatMap(({ ports }) => ports).join(" ")}; do {
+  said=$(${inside} timeout 4 bash -c "exec 3<>/dev/tcp/"${target}"/$p" 2>&1) && said=open
+  case $said in open) echo "tcp $p open" ;; *refused*) echo "tcp $p refused" ;; esac
+} & done
+wait
+count after`,
+  );
+}
+
+/** How a command is run as the visitor. */
+export const inside = "ip netns exec ds4-visitor";
+
+/** The visitor doing this, with what it takes to be one before, and without a trace afterwards. */
+export function visitorWith(
+  { uplink, uplinkIPv4 }: Pick<Design, "uplink" | "uplinkIPv4">,
+  work: string,
+  cleanUp = "",
+): Probe {
+  const [up, target] = [quote(uplink), quote(uplinkIPv4)];
   return {
     name: "visitor",
     script: `
 missing() { echo "missing $*"; exit 0; }
 for c in tc ping timeout bash; do command -v $c >/dev/null || missing "there is no '$c' on the VPS"; done
 made=no
-clean() {
+clean() {${cleanUp}
   tc filter del dev ${up} egress pref ${preference} 2>/dev/null
   [ $made = no ] || tc qdisc del dev ${up} clsact
   ip neigh del ${visitorIPv4} dev ${up} 2>/dev/null
@@ -87,17 +109,15 @@ said=$({
 } 2>&1) || missing "$said"
 tc qdisc add dev ${up} clsact 2>/dev/null && made=yes
 said=$(tc filter add dev ${up} egress pref ${preference} protocol ip u32 match ip dst ${visitorIPv4}/32 action mirred egress redirect dev ds4v0 2>&1) || missing "$said"
-count() { echo "counters $1"; iptables-save -c -t filter; ip6tables-save -c -t filter; }
-count before${pings}${datagrams}
-{ ping -6 -n -q -c 2 -i 0.3 -W 2 ${quote(design.remote)} >/dev/null 2>&1 && echo "answered underlay"; } &
-for p in ${tried.flatMap(({ ports }) => ports).join(" ")}; do {
-  said=$(${inside} timeout 4 bash -c "exec 3<>/dev/tcp/"${target}"/$p" 2>&1) && said=open
-  case $said in open) echo "tcp $p open" ;; *refused*) echo "tcp $p refused" ;; esac
-} & done
-wait
-count after
+${work}
 true`,
   };
+}
+
+/** Why the visitor could not be one; empty where it was. */
+export function whyMissing(text: string): string {
+  const line = text.split("\n").find((one) => one.startsWith("missing "));
+  return line?.slice("missing ".length).trim() ?? "";
 }
 
 /** Makes sense of what the visitor printed. @throws HostError where the part can't be read. */
@@ -107,11 +127,7 @@ export function readVisitor(section: Section | undefined, site: Site, design: De
   const [, before = "", after = ""] = text.split(/^counters \w+$/m);
   const counted = (pattern: string) => packets(after, pattern) - packets(before, pattern);
   return {
-    missing:
-      lines
-        .find((line) => line.startsWith("missing "))
-        ?.slice("missing ".length)
-        .trim() ?? "",
+    missing: whyMissing(text),
     small: lines.includes("answered small"),
     full: lines.includes("answered full"),
     underlay: lines.includes("answered underlay"),

@@ -1,7 +1,8 @@
 import chalk from "chalk";
 import type { HostName } from "../core/step.js";
+import { inWords } from "./words.js";
 
-type Place = HostName | "both";
+type Place = HostName | "all";
 
 export type Phase =
   | "connect"
@@ -21,7 +22,7 @@ export interface Progress {
   task<T>(where: Place, phase: Phase, work: () => Promise<T>): Promise<T>;
   /** Work on this item begins. */
   item(host: HostName, step: string, id: string): void;
-  /** From now on, until the phase `confirm` is done, both hosts go back by themselves at this time (of `Date.now`). */
+  /** From now on, until the phase `confirm` is done, all hosts go back by themselves at this time (of `Date.now`). */
   countdown(deadline: number): void;
   /** Something worth knowing that is no step, such as a host key that is remembered from now on. */
   note(text: string): void;
@@ -42,8 +43,13 @@ const words: Readonly<Record<Phase, readonly [running: string, done: string]>> =
   bench: ["measuring", "measured"],
 };
 
-const titleOf = (hosts: readonly HostName[]) => (where: Place) =>
-  where === "both" ? hosts.join(", ") : where;
+/** `vps, router`, or the one of them. */
+const titleFor = (hosts: readonly HostName[]) => (where: Place) =>
+  where === "all" ? hosts.join(", ") : where;
+const goBack = (hosts: readonly HostName[], seconds: number) => {
+  const { verb, themselves } = inWords(hosts);
+  return `${verb("it goes", "both go")} back by ${themselves} in ${seconds} s`;
+};
 
 /** Nothing at all, for --json. */
 export const silent: Progress = {
@@ -56,7 +62,7 @@ export const silent: Progress = {
 
 /** One plain line for each thing, for logs and pipes. */
 export function plainProgress(stream: NodeJS.WritableStream, hosts: readonly HostName[]): Progress {
-  const title = titleOf(hosts);
+  const title = titleFor(hosts);
   return {
     task: async (where, phase, work) => {
       stream.write(`${title(where)}: ${words[phase][0]}\n`);
@@ -64,9 +70,7 @@ export function plainProgress(stream: NodeJS.WritableStream, hosts: readonly Hos
     },
     item: (host, step, id) => stream.write(`${host}: ${step} ${id}\n`),
     countdown: (deadline) =>
-      stream.write(
-        `${title("both")}: without a confirmation, both go back by themselves in ${secondsTo(deadline)} s\n`,
-      ),
+      stream.write(`${title("all")}: without a confirmation, ${goBack(hosts, secondsTo(deadline))}\n`),
     note: (text) => stream.write(`${text}\n`),
     pause: (work) => work(),
   };
@@ -81,9 +85,9 @@ export async function liveProgress(
   stream: NodeJS.WriteStream,
   hosts: readonly HostName[],
 ): Promise<Progress> {
-  const title = titleOf(hosts);
   const { createLogUpdate } = await import("log-update");
   const log = createLogUpdate(stream);
+  const title = titleFor(hosts);
   const running: Running[] = [];
   const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
   let [tick, paused] = [0, false];
@@ -91,8 +95,7 @@ export async function liveProgress(
   let timer: NodeJS.Timeout | undefined;
   const line = (mark: string, where: Place, text: string) =>
     `${mark} ${chalk.bold(title(where).padEnd(11))} ${text}`;
-  const left = () =>
-    deadline === undefined ? "" : chalk.dim(` (both go back by themselves in ${secondsTo(deadline)} s)`);
+  const left = () => (deadline === undefined ? "" : chalk.dim(` (${goBack(hosts, secondsTo(deadline))})`));
   const draw = () => {
     if (paused) return;
     const mark = chalk.cyan(frames[tick++ % frames.length]);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { metrics } from "../bench/line.js";
 import { hostNames } from "../core/step.js";
+import { modeNames } from "../inventory/site.js";
 
 /** The `--json` output of every command: one object, whose form only ever grows within a `version`. */
 const value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]);
@@ -28,10 +29,14 @@ export const resultSchema = z
         "drift: there is something to change, and nothing was changed; changed: it was, read back and proved; unconfirmed: a change waits for its confirmation",
       ),
     exitCode: z.union([z.literal(0), z.literal(1), z.literal(2)]),
+    mode: z.enum(modeNames).optional().describe("how the public IPv4 comes home"),
     publicIPv4: z.string().optional(),
-    server: z.string().optional().describe("the home server, where there is one alone"),
+    server: z
+      .string()
+      .optional()
+      .describe("the home server, where there is one alone; with a relay an IPv6 address or a name"),
     servers: z.array(z.string()).optional().describe("the home servers, where there are several"),
-    mtu: z.number().optional().describe("of the tunnel, in bytes"),
+    mtu: z.number().optional().describe("of the tunnel, in bytes; absent with a relay"),
     changes: z
       .array(
         z.object({
@@ -81,7 +86,7 @@ export const resultSchema = z
           ratio: z
             .number()
             .optional()
-            .describe("how many times as good as the tunnel: median of the rounds' ratios"),
+            .describe("how many times as good as the site's own way: median of the rounds' ratios"),
         }),
       )
       .optional()

@@ -1,14 +1,20 @@
-import type { PlannedStep } from "../core/plan.js";
-import type { HostName } from "../core/step.js";
+import type { HostName, Step } from "../core/step.js";
+import type { HomeFacts } from "../hosts/home/facts.js";
+import type { RouterFacts } from "../hosts/router/facts.js";
+import type { VpsFacts } from "../hosts/vps/facts.js";
 import { homeSteps } from "./home/steps.js";
 import { routerSteps } from "./router/steps.js";
+import { ownSteps, relaySteps } from "./vps/relay/steps.js";
 import { vpsSteps } from "./vps/steps.js";
 
-export { homeSteps, routerSteps, vpsSteps };
+export { homeSteps, relaySteps, routerSteps, vpsSteps };
 
-/** The steps of each host, as far as a plan needs them. */
-export const stepsOf: Readonly<Record<HostName, readonly PlannedStep[]>> = {
-  vps: vpsSteps,
-  router: routerSteps,
-  home: homeSteps,
-};
+/**
+ * All steps of each host, whatever the mode: they are always read and planned, and one that the site's mode doesn't
+ * have wants nothing. So a switch from one mode to another leaves nothing behind.
+ */
+export const stepsOf = {
+  vps: [...vpsSteps, ...ownSteps] satisfies readonly Step<never, VpsFacts>[],
+  router: routerSteps satisfies readonly Step<never, RouterFacts>[],
+  home: homeSteps satisfies readonly Step<never, HomeFacts>[],
+} satisfies Readonly<Record<HostName, unknown>>;

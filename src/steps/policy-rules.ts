@@ -5,7 +5,7 @@ import type { Conflict, HostName } from "../core/step.js";
 import type { Design } from "../hosts/design.js";
 import { earlierRules, rulePriorities } from "../hosts/earlier-rules.js";
 import { maxServers } from "../inventory/forwards.js";
-import { type Site, sendersOf, serversOf } from "../inventory/site.js";
+import { lanServersOf, type Site, sendersOf, serversOf } from "../inventory/site.js";
 
 /** What ds4 knows of its own on the host whose rules they are. */
 type Known = { readonly owned: Owned | undefined; readonly marked: boolean };
@@ -111,8 +111,8 @@ export function ruleConflicts(
 
 /** The rules of the servers that are wanted and that were, in the form in which ds4 makes them. */
 export function knownRules(site: Site, { owned }: Known): ReadonlySet<string> {
-  const servers = [...serversOf(site), ...(owned?.servers ?? [])];
-  const tables = [site.tunnel.table, owned?.table ?? site.tunnel.table];
+  const servers = [...lanServersOf(site), ...(owned?.tunnel?.servers ?? [])];
+  const tables = [site.tunnel.table, owned?.tunnel?.table ?? site.tunnel.table];
   return new Set(
     [...servers.flatMap((server) => [allOf(server), repliesOf(server)]), sourceless].flatMap((which) => [
       `${which} lookup main suppress_prefixlength 0`,

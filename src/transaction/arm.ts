@@ -5,7 +5,7 @@ import { releaseLine } from "../core/lock.js";
 import { group, type Probe } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, hostEntries, onHosts, type PerHost } from "../core/step.js";
-import { atHome, stopCounting } from "../proof/at-home.js";
+import { stopCounting } from "../proof/at-home.js";
 import {
   type Connections,
   homeConnections,
@@ -13,7 +13,6 @@ import {
   routerConnections,
   vpsConnections,
 } from "../proof/connections.js";
-
 import { describe, Setback } from "./failure.js";
 import type { Undertaking } from "./undertaking.js";
 
@@ -36,9 +35,9 @@ export function connectionProbes({
 
 /** Arms all switches at once, and looks at what works so far. Nothing else is changed. @throws Setback */
 export async function arm(undertaking: Undertaking, shells: Shells): Promise<Before> {
-  const { site, design, before, target, arming, confirmWithin } = undertaking;
+  const { design, before, target, arming, confirmWithin } = undertaking;
   const probes = connectionProbes(undertaking);
-  const counting = design && atHome(site, design);
+  const counters = design?.proof.counters;
   const one = async (shell: Shell, host: HostName) => {
     // Whoever has it run, this run of ds4 is over then, and its lock stands in nobody's way.
     const actual = (before as AnyReading)[host]?.actual ?? new Map();
@@ -46,7 +45,7 @@ export async function arm(undertaking: Undertaking, shells: Shells): Promise<Bef
     const script = group([
       ...strict,
       ...armLines(host, arming, confirmWithin, undo),
-      ...(counting?.host === host ? counting.arm : []),
+      ...(counters?.host === host ? counters.arm : []),
       "(",
       probes[host]?.script ?? ":",
       ")",

@@ -5,6 +5,8 @@ import { ConnectError, Ds4Error } from "../core/errors.js";
 import { releaseLine } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, hostEntries, mapHosts, onHosts } from "../core/step.js";
+import { hostsOf } from "../inventory/site.js";
+import { inWords } from "../report/words.js";
 import { ChangeError, describe, Setback } from "./failure.js";
 import { runPlan } from "./run-plan.js";
 import type { Connections, Undertaking } from "./undertaking.js";
@@ -22,6 +24,8 @@ export async function goBack(
 ): Promise<ChangeError> {
   const { site, before } = undertaking;
   if (!(reason instanceof Setback) && !(reason instanceof Ds4Error)) throw reason;
+  const { all, verb } = inWords(hostsOf(site));
+  const All = all.replace(/^./, (letter) => letter.toUpperCase());
   const proofs = reason instanceof Setback ? reason.proofs : [];
   const why = reason.hint ?? "mend the cause, then run the same command again";
   const results = await onHosts(connections.shells, (_, host) =>
@@ -48,11 +52,15 @@ export async function goBack(
       left = planSite(await readHosts(site, shells), past);
     }
     if (countChanges(left) === 0) {
-      return new ChangeError(`${reason.message}\nBoth hosts are back where they were.`, true, {
-        hint: why,
-        cause: reason,
-        proofs,
-      });
+      return new ChangeError(
+        `${reason.message}\n${All} ${verb("is back where it was", "are back where they were")}.`,
+        true,
+        {
+          hint: why,
+          cause: reason,
+          proofs,
+        },
+      );
     }
     return new ChangeError(
       `${reason.message}\nGoing back failed, too; this is left: ${namesOf(left)}`,
@@ -65,10 +73,10 @@ export async function goBack(
     );
   } catch (error) {
     return new ChangeError(
-      `${reason.message}\nBoth hosts were told to go back, and can't be read again: ${describe(error)}`,
+      `${reason.message}\n${All} ${verb("was", "were")} told to go back, and can't be read again: ${describe(error)}`,
       false,
       {
-        hint: `${why}\nonce both hosts answer, 'ds4 status ${site.name}' shows what is there`,
+        hint: `${why}\nonce ${all} ${verb("answers", "answer")}, 'ds4 status ${site.name}' shows what is there`,
         cause: error,
         proofs,
       },

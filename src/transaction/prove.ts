@@ -4,18 +4,15 @@ import type { Section } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
 import { hostEntries } from "../core/step.js";
 import { homeHost } from "../hosts/home/facts.js";
-import { atHome } from "../proof/at-home.js";
-import { attempts } from "../proof/attempts.js";
 import { readConnections } from "../proof/connections.js";
-import { judgeConnections, judgePath, type Proof } from "../proof/judge.js";
-import { readVisitor, visitorProbe } from "../proof/visitor.js";
+import { judgeConnections, type Proof } from "../proof/judge.js";
 import { type Before, connectionProbes } from "./arm.js";
 import { Setback } from "./failure.js";
 import type { Undertaking } from "./undertaking.js";
 
 /**
  * Shows what the change has come to, over connections that were opened after it: both hosts read again, packets on
- * the new way, and everything that worked before. Two scripts at home, one on the VPS.
+ * the new way, and everything that worked before. Two scripts at home, where there is a host, and one on the VPS.
  * @throws HostError, ConnectError where something can't be seen at all.
  */
 export async function prove(
@@ -24,40 +21,38 @@ export async function prove(
   before: Before | undefined,
 ): Promise<readonly Proof[]> {
   const { site, design, target } = undertaking;
+  const proof = design?.proof;
   const probes = connectionProbes(undertaking);
   const reading = await readHosts(site, shells, {
-    vps: [...(design === undefined ? [] : [visitorProbe(site, design)]), probes.vps],
+    vps: [...(proof === undefined ? [] : [proof.visitor]), probes.vps],
   });
   // Now that the visitor has been there.
-  const counting = design && atHome(site, design);
+  const counters = proof?.counters?.probe;
   const [home, shell] = hostEntries<Shell>(shells).find(([host]) => host !== "vps") ?? [];
   const connections = home && probes[home];
   const sections =
     shell && connections
-      ? await read(shell, [...(counting === undefined ? [] : [counting.probe]), connections])
+      ? await read(shell, [...(counters === undefined ? [] : [counters]), connections])
       : new Map<string, Section>();
   const left = planSite(reading, target);
-  const seen = counting && {
-    visitor: readVisitor(reading.vps.sections.get("visitor"), site, design),
-    witness: counting.read(sections.get(counting.probe.name)),
+  const path = proof?.judge({
+    visitor: reading.vps.sections.get("visitor"),
+    counters: counters && sections.get(counters.name),
     vendor: reading.vps.facts.vendor,
-    words: counting.words,
-  };
-  const path = design && seen ? judgePath(site, design, seen) : [];
+  });
   // The router's own ping of the public IPv4 says nothing where it goes home and isn't answered there, or went home
   // before a teardown.
-  const silent =
-    design === undefined || (attempts(site, design).some(({ ping }) => ping) && !seen?.visitor.small);
+  const silent = path?.silent ?? true;
   return [
     {
       name: "read back",
       proved: countChanges(left) === 0,
       seen:
         countChanges(left) === 0
-          ? "over new SSH connections, nothing is left to do on either host"
+          ? "over new SSH connections, nothing is left to do"
           : `still not as wanted: ${namesOf(left)}`,
     },
-    ...path,
+    ...(path?.proofs ?? []),
     judgeConnections(
       "VPS",
       before?.vps ?? new Map(),

@@ -1,15 +1,16 @@
-import type { AnyDesign, SitePlan, Target } from "../converge/plan-site.js";
+import type { SitePlan, Target } from "../converge/plan-site.js";
 import type { Reading, Shells } from "../converge/read.js";
 import type { Arming } from "../core/dead-man-switch.js";
 import type { Shell } from "../core/shell.js";
 import type { HostName } from "../core/step.js";
 import type { Site } from "../inventory/site.js";
+import type { SiteDesign } from "../modes/mode.js";
 
 /** A change of both hosts that was decided on. */
 export type Undertaking = {
   readonly site: Site;
   /** Absent for a teardown: there is no new way to prove then. */
-  readonly design?: AnyDesign;
+  readonly design?: SiteDesign;
   /** Both hosts as they were read, with the locks held. */
   readonly before: Reading;
   readonly target: Target;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { measured } from "../../src/commands/measured.js";
 import { listChanges } from "../../src/commands/run.js";
 import { aimFor, changeScripts, checkOwner, nothing, planSite } from "../../src/converge/plan-site.js";
 import { readHosts, type Shells, withPath } from "../../src/converge/read.js";
@@ -8,6 +9,7 @@ import { Ds4Error } from "../../src/core/errors.js";
 import { hostEntries, hostNames } from "../../src/core/step.js";
 import { loadSite, parseSite } from "../../src/inventory/load.js";
 import { hostsOf } from "../../src/inventory/site.js";
+import { silent } from "../../src/report/progress.js";
 import { runScript, shells } from "../shells.js";
 import { recordedShell, recordingShell } from "./recorded-shell.js";
 
@@ -17,7 +19,7 @@ const cases = readdirSync(folder);
 
 type Case = {
   readonly about: string;
-  /** Which recorded state of each host. */
+  /** Which recorded state of each host; a site may be without a router. */
   readonly vps: string;
   readonly router?: string;
   readonly home?: string;
@@ -41,7 +43,7 @@ async function planCase(name: string) {
     checkOwner(site, first);
     return { plan: planSite(first, nothing), notes: [] };
   }
-  const reading = await withPath(site, hosts, first);
+  const reading = await measured(site, hosts, first, silent);
   const { target, design } = aimFor(site, reading);
   return { plan: planSite(reading, target), notes: design.notes };
 }

@@ -64,7 +64,8 @@ export function ds4(...args: readonly string[]): Promise<Ended> {
 
 function ds4Arguments(args: readonly string[]): readonly string[] {
   const more = isChange(args) && !args.includes("--confirm-within") ? patience : [];
-  return [`${root}/dist/cli.js`, ...args, ...more, "-F", sshConfig];
+  const config = args.includes("-F") ? [] : ["-F", sshConfig];
+  return [`${root}/dist/cli.js`, ...args, ...more, ...config];
 }
 
 /** ds4 while it runs: `onLine` sees each line that it prints as it comes. */
@@ -98,6 +99,7 @@ export async function ds4Json(...args: readonly string[]) {
   return JSON.parse(ended.stdout) as {
     result: string;
     exitCode: number;
+    mode?: string;
     mtu?: number;
     changes: { host: string; layer: string; step: string; id: string; action: string; fields: string[] }[];
     notes: string[];

@@ -24,7 +24,7 @@ true`,
 export const homeSnapshot = () => (atHome === "home" ? debianSnapshot("home") : routerSnapshot());
 
 /** The same of the router: \`uci export\` instead of the files under /etc/config, which every commit rewrites. */
-function routerSnapshot(): Promise<string> {
+export function routerSnapshot(): Promise<string> {
   return must(
     "router",
     `exec 2>/dev/null

@@ -57,6 +57,7 @@ export const vps: VpsFacts = {
   systemd: true,
   iptables: "1.8.9 nf_tables",
   conntrack: true,
+  socat: false,
   tunnelModule: true,
   links: [lo, eth0],
   uplink: { name: "eth0", address: "203.0.113.144" },

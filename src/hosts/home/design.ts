@@ -78,7 +78,7 @@ export function deviceOf(facts: HomeFacts, server: string): string | undefined {
 /** The machine's IPv4 addresses, each with its device. */
 function networksOf({ links, owned }: HomeFacts) {
   return links
-    .filter(({ name }) => name !== "lo" && name !== owned?.tunnel)
+    .filter(({ name }) => name !== "lo" && name !== owned?.tunnel?.name)
     .flatMap(({ name, addresses }) =>
       addresses.filter(({ family }) => family === 4).map((address) => ({ name, ...address })),
     );

@@ -2,7 +2,7 @@ import { HostError } from "../../core/errors.js";
 import { whyNotGlobal6 } from "../../inventory/addresses.js";
 import type { PersistBy } from "../../inventory/site.js";
 import { deriveEndpoint } from "../endpoint.js";
-import type { LinuxFacts, LinuxHost } from "./facts.js";
+import type { HostAddress, LinuxFacts, LinuxHost } from "./facts.js";
 
 /** Where the tunnel ends on a Linux host. */
 export type End = {
@@ -24,26 +24,13 @@ export function findEnd(
   notes: string[],
   advice: string,
 ): End {
-  const { device, endpoint } = wanted;
-  const link = facts.links.find(({ name }) => name === device);
-  const global = usable(facts, device);
-  const primary = global[0];
-  if (device === undefined || link === undefined || primary === undefined) {
-    throw new HostError(
-      device === undefined
-        ? `the ${host.name} has no IPv6 default route`
-        : link === undefined
-          ? `the ${host.name} has no interface ${device}`
-          : `the ${host.name} has no global IPv6 address on ${device}`,
-      {
-        hint:
-          device !== undefined && link === undefined
-            ? `it has ${facts.links.map(({ name }) => name).join(", ")}; check '${host.host}: { uplink: … }'`
-            : `the tunnel needs IPv6: ${advice}, then check with 'ping -6'`,
-      },
-    );
-  }
-  checkDevice(device, host);
+  const { endpoint } = wanted;
+  const { device, global, primary } = findIPv6(
+    facts,
+    host,
+    wanted.device,
+    `the tunnel needs IPv6: ${advice}`,
+  );
   if (endpoint !== undefined && endpoint !== "primary") {
     return { device, address: endpoint, own: !global.some(({ address }) => address === endpoint) };
   }
@@ -59,6 +46,42 @@ export function findEnd(
   return { device, address: deriveEndpoint(roomy.address, publicIPv4), own: true };
 }
 
+/**
+ * The device that has a host's IPv6, and its addresses. @throws HostError where there are none; `advice` says what to
+ * do about that.
+ */
+export function findIPv6(
+  facts: LinuxFacts,
+  host: LinuxHost,
+  device: string | undefined,
+  advice: string,
+): {
+  readonly device: string;
+  readonly global: readonly HostAddress[];
+  readonly primary: HostAddress;
+} {
+  const link = facts.links.find(({ name }) => name === device);
+  const global = usable(facts, device);
+  const primary = global[0];
+  if (device === undefined || link === undefined || primary === undefined) {
+    throw new HostError(
+      device === undefined
+        ? `the ${host.name} has no IPv6 default route`
+        : link === undefined
+          ? `the ${host.name} has no interface ${device}`
+          : `the ${host.name} has no global IPv6 address on ${device}`,
+      {
+        hint:
+          device !== undefined && link === undefined
+            ? `it has ${facts.links.map(({ name }) => name).join(", ")}; check '${host.host}: { uplink: … }'`
+            : `${advice}, then check with 'ping -6'`,
+      },
+    );
+  }
+  checkDevice(device, host);
+  return { device, global, primary };
+}
+
 /** The global IPv6 addresses of a device that are its own and meant to last, the best one first. */
 export function usable({ links, owned }: LinuxFacts, device: string | undefined) {
   const all = links.find(({ name }) => name === device)?.addresses ?? [];
@@ -69,7 +92,7 @@ export function usable({ links, owned }: LinuxFacts, device: string | undefined)
       whyNotGlobal6(address) === undefined &&
       !deprecated &&
       !temporary &&
-      !(owned?.ownLocal && owned.local === address),
+      !(owned?.tunnel?.ownLocal && owned.tunnel.local === address),
   );
 }
 

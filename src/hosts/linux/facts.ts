@@ -87,6 +87,7 @@ set -- $(df -Pk /etc | tail -n 1); echo "free=$4"
 for f in /etc/ds4/site /etc/ds4/up /etc/systemd/system/ds4.service; do [ ! -e "$f" ] || echo marked=yes; done
 [ ! -r /etc/ds4/up ] || sed -n "s/.* --dport \\([0-9]*\\) -j RETURN'*$/keep=\\1/p" /etc/ds4/up
 [ ! -r /etc/ds4/packages ] || sed 's/^/package=/' /etc/ds4/packages
+command -v socat >/dev/null && echo socat=yes
 [ ! -r /run/network/ifstate ] || sed -n 's/=.*//; s/^/ifup=/p' /run/network/ifstate
 grep -qsE '^[[:space:]]*source(-directory)?[[:space:]]+(/etc/network/)?interfaces\\.d' /etc/network/interfaces && echo folder=yes
 true`,

@@ -109,11 +109,9 @@ function parseBarriers(text: string): readonly Barrier[] {
   if (open.length > 0) throw new HostError("nft list ruleset has an unknown form: a brace is left open");
   return chains.flatMap(({ table, chain, head, rules }): Barrier[] => {
     const hook = /^type filter hook (input|forward) /.exec(head)?.[1] as Barrier["hook"] | undefined;
-    // The outer packets are IPv6, those that are forwarded IPv4.
-    const families = hook === "input" ? ["inet", "ip6"] : ["inet", "ip"];
     const last = (rules.at(-1) ?? "").replace(/^counter( packets \d+ bytes \d+)? /, "");
     const shuts = head.includes("policy drop;") || /^(drop|reject\b.*)$/.test(last);
-    if (hook === undefined || !shuts || !families.includes(table.split(" ")[0] ?? "")) return [];
+    if (hook === undefined || !shuts || !/^(inet|ip6?) /.test(table)) return [];
     if (xtables.test(table) || table === "inet firewalld") return [];
     const all = chains.filter((other) => other.table === table).flatMap((other) => other.rules);
     return [{ table, chain, hook, rules: all }];

@@ -5,6 +5,7 @@ export const vpsHost: LinuxHost = { host: "vps", name: "VPS", machine: "the rent
 
 /** What a VPS is and has, as far as ds4 decides by it. */
 export type VpsFacts = LinuxFacts & {
+  readonly socat: boolean;
   /** Ports that an earlier run left with the VPS: they stay, whichever way ds4 comes in now. */
   readonly keptPorts: readonly number[];
   /** The largest outer packet, in bytes, that was answered from the far end of a tunnel that is there. */
@@ -18,5 +19,21 @@ export const vpsProbes = linuxProbes;
 /** Makes sense of what `vpsProbes` printed. @throws HostError where a part can't be read. */
 export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: PathProbe | undefined): VpsFacts {
   const facts = parseLinuxFacts(sections, vpsHost);
-  return { ...facts, keptPorts: described(sections, vpsHost.name)("keep").map(Number), path };
+  const all = described(sections, vpsHost.name);
+  // What the step for them prints: a line for each relay that runs.
+  const running = sections.get("socat")?.stdout.matchAll(/^ds4-relay-(\w+)-(\d+)\.service /gm) ?? [];
+  const relays = [...running].map(([, protocol, port]) => `${protocol}/${port}`);
+  return {
+    ...facts,
+    neighbours: {
+      ...facts.neighbours,
+      // ds4's own programs aren't in its way.
+      services: facts.neighbours.services.filter(
+        ({ program, protocol, port }) => !(program === "socat" && relays.includes(`${protocol}/${port}`)),
+      ),
+    },
+    socat: all("socat").includes("yes"),
+    keptPorts: all("keep").map(Number),
+    path,
+  };
 }

@@ -3,7 +3,7 @@ import { visitorIPv4 } from "../../proof/visitor.js";
 import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
 import { barrierConflicts } from "../linux/barriers.js";
-import { chainsStep, clamp, known, type Rules } from "../linux/chains.js";
+import { chainsStep, clamp, type Groups, known, own, type Rules } from "../linux/chains.js";
 import { matchOf } from "../vps/turn-over.js";
 import { homeRole } from "./role.js";
 
@@ -80,21 +80,31 @@ function rules({ site, design }: HomeWorld): Rules {
   };
 }
 
-export const chains = chainsStep<HomeWorld>({
-  ...homeRole,
-  places: {
-    ipv6: [
+const groups: Groups = {
+  ipv6: {
+    family: "ipv6",
+    places: [
       ["filter", "INPUT"],
       ["filter", "OUTPUT"],
     ],
-    ipv4: [
+    own,
+  },
+  ipv4: {
+    family: "ipv4",
+    places: [
       ["filter", "INPUT"],
       ["filter", "FORWARD"],
       ["mangle", "PREROUTING"],
       ["mangle", "FORWARD"],
       ["mangle", "OUTPUT"],
     ],
+    own,
   },
+};
+
+export const chains = chainsStep<HomeWorld>({
+  ...homeRole,
+  groups,
   rules,
   uplink: ({ home }) => home?.uplink,
   conflicts: (world) => barrierConflicts(homeRole, world),

@@ -62,5 +62,5 @@ export function addressStep<W extends World>(role: Role<W>): BootStep<W> {
 /** The address that is written down; where that note is lost, one of the kind that only ds4 makes. */
 function isOurs(own: HostAddress, owned: Owned | undefined, marked: boolean): boolean {
   if (owned === undefined) return marked && own.family === 6 && own.global && own.deprecated;
-  return owned.ownLocal && own.address === owned.local;
+  return owned.tunnel?.ownLocal === true && own.address === owned.tunnel.local;
 }

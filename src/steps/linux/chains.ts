@@ -1,26 +1,40 @@
 import { HostError } from "../../core/errors.js";
 import { quote } from "../../core/script.js";
-import type { State } from "../../core/state.js";
+import type { Items, State } from "../../core/state.js";
 import { type Conflict, wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
 import { protocolNumber, protocolWord } from "../../inventory/protocols.js";
-import { type Site, serversOf } from "../../inventory/site.js";
+import { lanServersOf, type Site } from "../../inventory/site.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
 import { forgetMoved, forgetServers, targetsOf } from "./forget.js";
 import { type Place, placeOf } from "./places.js";
 import type { Role } from "./role.js";
 
 const families = ["ipv6", "ipv4"] as const;
-export type Family = (typeof families)[number];
 
-/** Own chains: table, and built-in chain that jumps there. Filters stand before `nat` turns traffic over. */
-export type Places = Readonly<Record<Family, readonly (readonly [table: string, hook: string])[]>>;
+/** Own chains that are made, and taken away, at once. */
+export type Group = {
+  readonly family: (typeof families)[number];
+  /** Table, and built-in chain that jumps to the own one. Filters stand before `nat` turns traffic over. */
+  readonly places: readonly (readonly [table: string, hook: string])[];
+  /** The name of the own chain. */
+  own(hook: string): string;
+};
 
-/** The rules of each own chain (`filter INPUT`), in the normal form in which iptables prints them (1.8.7 to 1.8.11). */
-export type Rules = Readonly<Record<Family, Readonly<Record<string, readonly string[]>>>>;
+/** By item. */
+export type Groups = Readonly<Record<string, Group>>;
+
+/** The name of a tunnel's own chain. */
+export const own = (hook: string) => `DS4-${hook}`;
+
+/**
+ * By item, the rules of each own chain (`filter INPUT`), in the normal form in which iptables prints them (1.8.7 to
+ * 1.8.11).
+ */
+export type Rules = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 
 export type ChainsOf<W extends World> = Pick<Role<W>, "turnsTraffic"> & {
-  readonly places: Places;
+  readonly groups: Groups;
   rules(world: W): Rules;
   /** The device that the inventory names as the uplink. */
   uplink(site: Site): string | undefined;
@@ -33,39 +47,45 @@ export const known = "-m conntrack --ctstate RELATED,ESTABLISHED";
 /** Has TCP send segments that fit into the tunnel. */
 export const clamp = "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu";
 
-const tools: Readonly<Record<Family, string>> = { ipv6: "ip6tables", ipv4: "iptables" };
+const tools = { ipv6: "ip6tables", ipv4: "iptables" } as const;
 
-const own = (hook: string) => `DS4-${hook}`;
-const chainField = (table: string, hook: string) => `${table} ${own(hook)}`;
+const chainField = (table: string, chain: string) => `${table} ${chain}`;
 const jumpField = (table: string, hook: string) => `${table} ${hook} jump`;
-const tablesOf = (places: Places, family: Family) => [...new Set(places[family].map(([table]) => table))];
-const hooksOf = (places: Places, family: Family, table: string) =>
-  places[family].filter(([t]) => t === table).map(([, hook]) => hook);
+const tablesOf = ({ places }: Group) => [...new Set(places.map(([table]) => table))];
+const hooksOf = ({ places }: Group, table: string) =>
+  places.filter(([t]) => t === table).map(([, hook]) => hook);
+
+/** The items with these rules, and with each jump where it should be. */
+export function chainItems(groups: Groups, rules: Rules): Items {
+  return new Map(
+    Object.entries(rules).map(([id, chains]): [string, State] => {
+      const group = groupOf(groups, id);
+      const fields = group.places.flatMap(([table, hook]) => [
+        [chainField(table, group.own(hook)), chains[`${table} ${hook}`] ?? []],
+        [jumpField(table, hook), "first"],
+      ]);
+      return [id, Object.fromEntries(fields)];
+    }),
+  );
+}
+
+function groupOf(groups: Groups, id: string): Group {
+  const group = groups[id];
+  if (group === undefined) throw new Error(`no chains are called ${id}`);
+  return group;
+}
 
 /**
  * Own chains with one jump each, at the first position of a built-in chain: nothing of another tool is touched,
  * and no policy or REJECT of another tool comes before them.
  */
 export function chainsStep<W extends World>(of: ChainsOf<W>): BootStep<W> {
-  const { places } = of;
+  const { groups } = of;
   const step: BootStep<W> = {
     name: "chains",
     layer: "live",
     turnsTraffic: of.turnsTraffic,
-    desired: (world) => {
-      const all = of.rules(world);
-      return new Map(
-        families.map((family): [string, State] => [
-          family,
-          Object.fromEntries(
-            places[family].flatMap(([table, hook]) => [
-              [chainField(table, hook), all[family][`${table} ${hook}`] ?? []],
-              [jumpField(table, hook), "first"],
-            ]),
-          ),
-        ]),
-      );
-    },
+    desired: (world) => chainItems(groups, of.rules(world)),
     // Not `iptables -S`, which loads the modules of the tables that it is asked for.
     probe: () => `command -v iptables-save >/dev/null || exit 0
 ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" || exit\n")}`,
@@ -73,55 +93,59 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
       if (section.code !== 0) throw new HostError(`iptables-save failed: ${section.stdout.trim()}`);
       if (!facts.marked) return new Map();
       const about = {
-        devices: [facts.owned?.tunnel ?? site.tunnel.name, of.uplink(site) ?? facts.uplink?.name ?? ""],
-        servers: facts.owned?.servers ?? serversOf(site),
+        devices: [facts.owned?.tunnel?.name ?? site.tunnel.name, of.uplink(site) ?? facts.uplink?.name ?? ""],
+        servers: facts.owned?.tunnel?.servers ?? lanServersOf(site),
       };
       const items = new Map<string, State>();
       for (const part of section.stdout.split(/^@ /m).slice(1)) {
-        const family = families.find((candidate) => part.startsWith(candidate));
-        const fields = family === undefined ? [] : readTables(places, family, part, about);
-        if (family !== undefined && fields.length > 0) items.set(family, Object.fromEntries(fields));
+        for (const [id, group] of Object.entries(groups)) {
+          const fields = part.startsWith(group.family) ? readTables(group, part, about) : [];
+          if (fields.length > 0) items.set(id, Object.fromEntries(fields));
+        }
       }
       return items;
     },
     up: (id, state) => {
-      const family = id as Family;
-      const tool = tools[family];
+      const group = groupOf(groups, id);
+      const tool = tools[group.family];
       return [
         "{",
-        ...tablesOf(places, family).flatMap((table) => [
+        ...tablesOf(group).flatMap((table) => [
           `  echo '*${table}'`,
-          ...hooksOf(places, family, table).flatMap((hook) => [
-            `  echo ':${own(hook)} - [0:0]'`,
-            ...listOf(state[chainField(table, hook)]).map(
-              (rule) => `  echo ${quote(`-A ${own(hook)} ${rule}`)}`,
-            ),
-            // All jumps that are there go, and one comes first, in the same transaction.
-            `  ${tool} -w -t ${table} -S ${hook} | sed -n 's/^-A \\(${hook} .*-j ${own(hook)}\\)$/-D \\1/p'`,
-            ...placesOf(state[jumpField(table, hook)]).map(
-              (place) => `  echo '-I ${hook} ${place} -j ${own(hook)}'`,
-            ),
-          ]),
+          ...hooksOf(group, table).flatMap((hook) => {
+            const chain = group.own(hook);
+            return [
+              `  echo ':${chain} - [0:0]'`,
+              ...listOf(state[chainField(table, chain)]).map(
+                (rule) => `  echo ${quote(`-A ${chain} ${rule}`)}`,
+              ),
+              // All jumps that are there go, and one comes first, in the same transaction.
+              `  ${tool} -w -t ${table} -S ${hook} | sed -n 's/^-A \\(${hook} .*-j ${chain}\\)$/-D \\1/p'`,
+              ...placesOf(state[jumpField(table, hook)]).map(
+                (place) => `  echo '-I ${hook} ${place} -j ${chain}'`,
+              ),
+            ];
+          }),
           "  echo COMMIT",
         ]),
         `} | ${tool}-restore --noflush -w`,
       ];
     },
     render: (changes, context) => {
-      const removed = changes.filter(({ to }) => to === undefined).map(({ id }) => id as Family);
-      const rulesOfNat = (state: State) => listOf(state[chainField("nat", "PREROUTING")]);
+      const removed = changes.filter(({ to }) => to === undefined).map(({ id }) => groupOf(groups, id));
+      const rulesOfNat = (state: State) => listOf(state[chainField("nat", own("PREROUTING"))]);
       return [
         ...(changes.some(({ from, to }) => from === undefined && to) ? [keepTables] : []),
         ...renderByBootScript(
           step,
           changes,
-          (id, state) => [...remove(places, id as Family), ...forgetServers(targetsOf(rulesOfNat(state)))],
+          (id, state) => [...remove(groupOf(groups, id)), ...forgetServers(targetsOf(rulesOfNat(state)))],
           context,
         ),
         ...wanted(changes).flatMap(({ from, to }) =>
           from === undefined ? [] : forgetMoved(rulesOfNat(from), rulesOfNat(to)),
         ),
-        ...removed.flatMap((family) => removeOwnTables(places, family)),
+        ...removed.flatMap(removeOwnTables),
         ...(removed.length > 0 ? [forgetSaved] : []),
       ];
     },
@@ -141,8 +165,7 @@ function listOf(value: State[string] | undefined): readonly string[] {
 
 /** What `iptables-save` says of ds4's chains. */
 function readTables(
-  places: Places,
-  family: Family,
+  group: Group,
   text: string,
   about: Pick<Place, "devices" | "servers">,
 ): [string, string | readonly string[]][] {
@@ -152,14 +175,12 @@ function readTables(
     const lines = rest.map((line) =>
       (line.startsWith("-A DS4-") ? numbered(line) : line).replaceAll('"', ""),
     );
-    return hooksOf(places, family, table)
-      .filter((hook) => lines.some((line) => line.startsWith(`:${own(hook)} `)))
-      .flatMap((hook): [string, string | readonly string[]][] => [
-        [chainField(table, hook), rulesOf(lines, own(hook))],
-        [
-          jumpField(table, hook),
-          placeOf({ hook, chain: own(hook), ...about }, (chain) => rulesOf(lines, chain)),
-        ],
+    return hooksOf(group, table)
+      .map((hook) => [hook, group.own(hook)] as const)
+      .filter(([, chain]) => lines.some((line) => line.startsWith(`:${chain} `)))
+      .flatMap(([hook, chain]): [string, string | readonly string[]][] => [
+        [chainField(table, chain), rulesOf(lines, chain)],
+        [jumpField(table, hook), placeOf({ hook, chain, ...about }, (name) => rulesOf(lines, name))],
       ]);
   });
 }
@@ -186,10 +207,10 @@ const keepTables = `[ -e ${before} ] || ! command -v nft >/dev/null || (
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >${before}
 )`;
 
-function remove(places: Places, family: Family): readonly string[] {
+function remove({ family, places, own }: Group): readonly string[] {
   const tool = tools[family];
   // What turns traffic over goes first.
-  return [...places[family]]
+  return [...places]
     .reverse()
     .flatMap(([table, hook]) => [
       `while ${tool} -w -t ${table} -D ${hook} -j ${own(hook)} 2>/dev/null; do :; done`,
@@ -198,12 +219,12 @@ function remove(places: Places, family: Family): readonly string[] {
 }
 
 /** Built-in chains and tables that ds4's own rules made, and that hold nothing: they go as they came. */
-function removeOwnTables(places: Places, family: Family): readonly string[] {
-  const nftFamily = family === "ipv4" ? "ip" : "ip6";
+function removeOwnTables(group: Group): readonly string[] {
+  const nftFamily = group.family === "ipv4" ? "ip" : "ip6";
   const drop = (what: string) =>
     `[ ! -e ${before} ] || grep -qx ${quote(what)} ${before} || nft list ${what} 2>/dev/null | grep -Evq ${quote(nothing)} || nft delete ${what} 2>/dev/null || :`;
-  return tablesOf(places, family).flatMap((table) => [
-    ...hooksOf(places, family, table).map((hook) => drop(`chain ${nftFamily} ${table} ${hook}`)),
+  return tablesOf(group).flatMap((table) => [
+    ...hooksOf(group, table).map((hook) => drop(`chain ${nftFamily} ${table} ${hook}`)),
     drop(`table ${nftFamily} ${table}`),
   ]);
 }

@@ -35,32 +35,39 @@ export const zoneFiles = ({ site }: World): readonly (readonly [string, State])[
   ],
 ];
 
-/** The outer packets may come in. */
-function outerFile<W extends World>(role: Role<W>, world: W): readonly [string, State] {
-  const { address, peer } = role.end(world);
+/** The file about what may come in to the machine itself. */
+export function policyIn(description: string, rules: readonly string[]): readonly [string, State] {
   return [
     "/etc/firewalld/policies/ds4-in.xml",
     xml([
       '<policy target="CONTINUE">',
-      "  <description>The outer packets of ds4's tunnel.</description>",
+      `  <description>${description}</description>`,
       '  <ingress-zone name="ANY"/>',
       '  <egress-zone name="HOST"/>',
-      '  <rule family="ipv6">',
-      `    <source address="${peer}"/>`,
-      `    <destination address="${address}"/>`,
-      '    <protocol value="4"/>',
-      "    <accept/>",
-      "  </rule>",
+      ...rules,
       "</policy>",
     ]),
   ];
 }
 
+/** The outer packets may come in. */
+function outerFile<W extends World>(role: Role<W>, world: W): readonly [string, State] {
+  const { address, peer } = role.end(world);
+  return policyIn("The outer packets of ds4's tunnel.", [
+    '  <rule family="ipv6">',
+    `    <source address="${peer}"/>`,
+    `    <destination address="${address}"/>`,
+    '    <protocol value="4"/>',
+    "    <accept/>",
+    "  </rule>",
+  ]);
+}
+
 /** It takes away everybody's rules of iptables, too: ds4's are brought back where they were there. */
 const reload = `if systemctl -q is-active firewalld; then
-  had=; ! iptables -w -t nat -S DS4-PREROUTING >/dev/null 2>&1 || had=1
+  had=; ! iptables-save 2>/dev/null | grep -q '^:DS4-' || had=1
   firewall-cmd -q --reload
-  [ -z "$had" ] || [ ! -x ${bootScriptPath} ] || ${restoreChains}
+  [ -z "$had" ] || [ ! -x ${bootScriptPath} ] || ${restoreChains(["ipv6", "ipv4", "relay"])}
 fi`;
 
 /**

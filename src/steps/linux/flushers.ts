@@ -2,11 +2,14 @@ import type { State } from "../../core/state.js";
 import { fileState } from "../files.js";
 import { runParts } from "./boot.js";
 
-/** The line that makes ds4's chains anew, and nothing else. */
-export const restoreChains = runParts("chains", ["ipv6", "ipv4"]);
+/** The line that makes these chains of ds4's anew, and nothing else. */
+export const restoreChains = (ids: readonly string[]) => runParts("chains", ids);
 
-// Never in the way of the service itself, hence the `-`.
-const after = (...moments: readonly string[]) => moments.map((moment) => `${moment}=-${restoreChains}`);
+const after =
+  (...moments: readonly string[]) =>
+  (restore: string) =>
+    // Never in the way of the service itself, hence the `-`.
+    moments.map((moment) => `${moment}=-${restore}`);
 
 /**
  * Services that take away everybody's rules when they load or drop their own: Debian's /etc/nftables.conf begins with
@@ -17,13 +20,13 @@ const flushers = {
   nftables: after("ExecStartPost", "ExecReload", "ExecStopPost"),
   // It has no reload of its own.
   "netfilter-persistent": after("ExecStartPost", "ExecStopPost"),
-  firewalld: [
+  firewalld: (restore: string) => [
     // It has its name on the bus before it has its rules, and answers only then.
     "ExecStartPost=-/usr/bin/firewall-cmd --state",
     // Its own way to reload, a signal, doesn't say when it is done.
     "ExecReload=",
     "ExecReload=/usr/bin/firewall-cmd --reload",
-    ...after("ExecStartPost", "ExecReload", "ExecStopPost"),
+    ...after("ExecStartPost", "ExecReload", "ExecStopPost")(restore),
   ],
 } as const;
 
@@ -33,9 +36,13 @@ const dropIn = (lines: readonly string[]) => `# Written by ds4: this service tak
 [Service]
 ${lines.map((line) => `${line}\n`).join("")}`;
 
-/** The drop-ins, by path. */
-export function flusherFiles(): readonly (readonly [string, State])[] {
-  return Object.entries(flushers).map(([service, lines]) => [path(service), fileState(dropIn(lines), "644")]);
+/** The drop-ins that bring these chains back, by path. */
+export function flusherFiles(ids: readonly string[]): readonly (readonly [string, State])[] {
+  const restore = restoreChains(ids);
+  return Object.entries(flushers).map(([service, lines]) => [
+    path(service),
+    fileState(dropIn(lines(restore)), "644"),
+  ]);
 }
 
 /** Where they are, for a probe. */

@@ -1,6 +1,7 @@
 import { quote } from "../../core/script.js";
-import type { State } from "../../core/state.js";
+import type { Items, State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
+import type { LinuxFacts } from "../../hosts/linux/facts.js";
 import type { World } from "../../hosts/world.js";
 import type { LinuxStep } from "./boot.js";
 import type { Role } from "./role.js";
@@ -9,6 +10,23 @@ const list = "/etc/ds4/packages";
 
 /** apt-get without questions; somebody else's run of it is waited for. */
 export const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60";
+
+/** What is installed for itself, and not because something else needs it. */
+const roots = ["iptables", "conntrack", "socat"];
+
+/** What ds4 installed before, but for a relay's, and what is missing of the rules' tools. */
+export function basePackages(
+  { ownPackages, iptables, conntrack }: LinuxFacts,
+  { packages }: Pick<Role<World>, "packages">,
+): readonly string[] {
+  const missing = iptables !== "" ? [] : packages.filter((name) => name !== "conntrack" || !conntrack);
+  return [...new Set([...ownPackages.filter((name) => name !== "socat"), ...missing])];
+}
+
+/** The items of these packages. */
+export function packageItems(names: readonly string[]): Items {
+  return new Map(names.map((name): [string, State] => [name, { installed: true }]));
+}
 
 /**
  * Debian packages that are missing: iptables is optional on Debian, and comes on a VPS with conntrack, which teardown
@@ -19,14 +37,7 @@ export function packagesStep<W extends World>(role: Role<W>): LinuxStep<W> {
   return {
     name: "package",
     layer: "configured",
-    desired: (world) => {
-      const { ownPackages, iptables, conntrack } = role.facts(world);
-      const names = new Set(ownPackages);
-      if (iptables === "") {
-        for (const name of role.packages) if (name !== "conntrack" || !conntrack) names.add(name);
-      }
-      return new Map([...names].map((name): [string, State] => [name, { installed: true }]));
-    },
+    desired: (world) => packageItems(basePackages(role.facts(world), role)),
     probe:
       () => `[ ! -r ${list} ] || xargs -r dpkg-query -W -f '\${Package} \${db:Status-Status}\\n' <${list} 2>/dev/null
 true`,
@@ -56,8 +67,13 @@ true`,
         ...(remove.length === 0
           ? []
           : [
-              `${apt} purge $({ [ ! -r ${list} ] || cat ${list}; }) >/dev/null`,
-              `rm -f ${list}; rmdir /etc/ds4 2>/dev/null || :`,
+              `gone=${quote(remove.join(" "))}`,
+              `others() { [ ! -r ${list} ] || printf '%s\\n' $gone | grep -vxF -f - ${list}; }`,
+              // With the last of those that were installed for themselves, all goes that came along.
+              `others | grep -qx ${roots.map((name) => `-e ${name}`).join(" ")} || gone="$gone $([ ! -r ${list} ] || cat ${list})"`,
+              `${apt} purge $gone >/dev/null`,
+              `rest=$(others || :)`,
+              `if [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && mv ${list}.new ${list}; else rm -f ${list}; rmdir /etc/ds4 2>/dev/null || :; fi`,
             ]),
       ];
     },

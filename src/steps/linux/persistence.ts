@@ -24,6 +24,10 @@ ExecStart=${bootScriptPath}
 WantedBy=multi-user.target
 `;
 
+/** The unit that runs the boot script. */
+export const bootUnit = (role: Pick<Role<World>, "host">) =>
+  ["/etc/systemd/system/ds4.service", fileState(unitFile(role), "644")] as const;
+
 /** Runs after every \`ifup\`: \`ifdown\` of the uplink takes the tunnel's address away. */
 const ifupHook = (uplink: string) => `#!/bin/sh
 # Written by ds4: what 'ifdown ${uplink}' took away comes back with 'ifup ${uplink}'.
@@ -85,21 +89,23 @@ function files<W extends World>(
       fileState(
         renderOwned({
           site: site.name,
-          tunnel: site.tunnel.name,
-          local: address,
-          ownLocal: own,
-          remote: peer,
-          servers: serversOf(site),
-          mtu: design.mtu,
-          table: site.tunnel.table,
+          tunnel: {
+            name: site.tunnel.name,
+            local: address,
+            ownLocal: own,
+            remote: peer,
+            servers: serversOf(site),
+            mtu: design.mtu,
+            table: site.tunnel.table,
+          },
         }),
       ),
     ],
     [bootScriptPath, fileState(bootScript(site.name, parts), "700")],
     ...(persist === "systemd"
-      ? [["/etc/systemd/system/ds4.service", fileState(unitFile(role), "644")] as const]
+      ? [bootUnit(role)]
       : [["/etc/network/interfaces.d/ds4", fileState(stanza(site.tunnel.name))] as const]),
-    ...(facts.systemd ? flusherFiles() : []),
+    ...(facts.systemd ? flusherFiles(["ipv6", "ipv4"]) : []),
     ...(ifupdown ? [["/etc/network/if-up.d/ds4", fileState(ifupHook(device), "700")] as const] : []),
     ...(name === undefined
       ? []

@@ -34,7 +34,7 @@ export function tunnelStep<W extends World>(role: Role<W>): BootStep<W> {
     probe: () =>
       'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do n=${f%/rp_filter}; read -r v <"$f"; echo "${n##*/} $v"; done',
     parse: (section, facts, site) => {
-      const name = facts.owned?.tunnel ?? site.tunnel.name;
+      const name = facts.owned?.tunnel?.name ?? site.tunnel.name;
       const link = facts.links.find((candidate) => candidate.name === name);
       if (link === undefined || !facts.marked) return new Map();
       const text = (field: string) => String(link.data[field] ?? "");
@@ -107,7 +107,7 @@ export function tunnelStep<W extends World>(role: Role<W>): BootStep<W> {
               },
             ]
           : []),
-        ...(twin !== undefined && facts.owned?.tunnel !== twin.name
+        ...(twin !== undefined && facts.owned?.tunnel?.name !== twin.name
           ? [
               {
                 host,

@@ -12,7 +12,7 @@ export const address: RouterStep = {
   parse: (section, { owned, network }) => {
     const endpoint = network.find(({ name }) => name === "ds4_endpoint");
     const ours = [
-      ...(owned === undefined ? [] : [`${owned.local}/128`]),
+      ...(owned?.tunnel === undefined ? [] : [`${owned.tunnel.local}/128`]),
       ...(endpoint === undefined ? [] : valuesOf(endpoint, "ip6addr")),
     ];
     const items = new Map<string, State>();

@@ -18,13 +18,15 @@ export const files: RouterStep = {
         fileState(
           renderOwned({
             site: site.name,
-            tunnel: site.tunnel.name,
-            local: design.remote,
-            ownLocal: true,
-            remote: design.local,
-            servers: serversOf(site),
-            mtu: design.mtu,
-            table: site.tunnel.table,
+            tunnel: {
+              name: site.tunnel.name,
+              local: design.remote,
+              ownLocal: true,
+              remote: design.local,
+              servers: serversOf(site),
+              mtu: design.mtu,
+              table: site.tunnel.table,
+            },
           }),
         ),
       ],

@@ -78,7 +78,7 @@ echo "@ $n $mtu $flags $filter $mark"
 done
 true`,
   parse: (section, facts, site) => {
-    const name = facts.owned?.tunnel ?? site.tunnel.name;
+    const name = facts.owned?.tunnel?.name ?? site.tunnel.name;
     const lines = section.stdout.split("\n");
     const device = lines.find((line) => line.startsWith(`@ ${name} `))?.split(" ");
     if (device === undefined || !facts.marked) return new Map();

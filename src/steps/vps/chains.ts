@@ -2,7 +2,7 @@ import type { World } from "../../hosts/world.js";
 import { sendersOf, serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { barrierConflicts } from "../linux/barriers.js";
-import { chainsStep, clamp, known, type Rules } from "../linux/chains.js";
+import { chainsStep, clamp, type Groups, known, own, type Rules } from "../linux/chains.js";
 import { portConflicts } from "./port-conflicts.js";
 import { vpsRole } from "./role.js";
 import { turnOver } from "./turn-over.js";
@@ -57,11 +57,12 @@ function rules({ site, design }: World): Rules {
   };
 }
 
-export const chains = chainsStep<World>({
-  ...vpsRole,
-  places: {
-    ipv6: [["filter", "INPUT"]],
-    ipv4: [
+/** Those of a relay aren't those of a tunnel: one goes before the other comes. */
+export const groups: Groups = {
+  ipv6: { family: "ipv6", places: [["filter", "INPUT"]], own },
+  ipv4: {
+    family: "ipv4",
+    places: [
       ["filter", "INPUT"],
       ["filter", "FORWARD"],
       ["mangle", "PREROUTING"],
@@ -69,7 +70,14 @@ export const chains = chainsStep<World>({
       ["nat", "PREROUTING"],
       ["nat", "POSTROUTING"],
     ],
+    own,
   },
+  relay: { family: "ipv4", places: [["filter", "INPUT"]], own: () => "DS4-RELAY" },
+};
+
+export const chains = chainsStep<World>({
+  ...vpsRole,
+  groups,
   rules,
   uplink: ({ vps }) => vps.uplink,
   conflicts: (world) => [...barrierConflicts(vpsRole, world), ...portConflicts(world)],

@@ -1,12 +1,24 @@
 import type { Conflict } from "../../core/step.js";
-import { sshPorts } from "../../hosts/design.js";
+import { type Design, sshPorts } from "../../hosts/design.js";
+import type { HomeFacts } from "../../hosts/home/facts.js";
+import type { RouterFacts } from "../../hosts/router/facts.js";
 import { isDhcpClient } from "../../hosts/vps/neighbour-notes.js";
 import type { World } from "../../hosts/world.js";
 import { overlap, showFlow } from "../../inventory/forwards.js";
 import { protocolNumber, tcp } from "../../inventory/protocols.js";
 
 /** Ports that the inventory names and that the VPS itself answers on: who asked for them would lose one or the other. */
-export function portConflicts({ site, design, vps, router, home }: World): readonly Conflict[] {
+export function portConflicts({
+  site,
+  design,
+  vps,
+  router,
+  home,
+}: Pick<World, "site" | "vps"> & {
+  readonly design: Pick<Design, "publicIPv4" | "uplinkIPv4">;
+  readonly router?: Pick<RouterFacts, "way"> | undefined;
+  readonly home?: Pick<HomeFacts, "way"> | undefined;
+}): readonly Conflict[] {
   const services = vps.neighbours.services
     .filter((service) => ["any", design.uplinkIPv4].includes(service.address) && !isDhcpClient(service))
     .map(({ protocol, port, program }) => ({ protocol: protocolNumber(protocol) ?? 0, port, program }));

@@ -29,13 +29,15 @@ const asIn = (target: Target): AnyReading =>
   mapHosts(fresh() as AnyReading, (own, host) => ({ ...own, actual: target[host] ?? new Map() }));
 const owned: Owned = {
   site: "holiday-home",
-  tunnel: "wrap1",
-  local: "2001:db8:1::7",
-  ownLocal: true,
-  remote: "2001:db8:100::7",
-  servers: [server],
-  mtu: 1460,
-  table: 42,
+  tunnel: {
+    name: "wrap1",
+    local: "2001:db8:1::7",
+    ownLocal: true,
+    remote: "2001:db8:100::7",
+    servers: [server],
+    mtu: 1460,
+    table: 42,
+  },
 };
 
 function conflict(work: () => unknown): ConflictError {

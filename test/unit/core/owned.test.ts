@@ -1,31 +1,41 @@
 import { describe, expect, it } from "vitest";
-import { type Owned, parseOwned, renderOwned } from "../../../src/core/owned.js";
+import { type Owned, type OwnedTunnel, parseOwned, renderOwned } from "../../../src/core/owned.js";
 
-const owned: Owned = {
+const home = {
   site: "home",
-  tunnel: "wrap1",
-  local: "2001:db8:1::203:0:113:144",
-  ownLocal: true,
-  remote: "2001:db8:100::203:0:113:144",
-  servers: ["192.168.1.210"],
-  mtu: 1460,
-  table: 42,
+  tunnel: {
+    name: "wrap1",
+    local: "2001:db8:1::203:0:113:144",
+    ownLocal: true,
+    remote: "2001:db8:100::203:0:113:144",
+    servers: ["192.168.1.210"],
+    mtu: 1460,
+    table: 42,
+  },
 };
 
+const withTunnel = (more: Partial<OwnedTunnel>): Owned => ({ ...home, tunnel: { ...home.tunnel, ...more } });
+
 describe("the note of what is ds4's", () => {
+  it("of a relay says so, and no more than whose it is", () => {
+    expect(parseOwned(renderOwned({ site: "home" }))).toEqual({ site: "home" });
+    expect(parseOwned("mode=relay\nsite=$(reboot)\n")).toBeUndefined();
+  });
+
   it.each([true, false])("says again what was written, an own address: %s", (ownLocal) => {
-    expect(parseOwned(renderOwned({ ...owned, ownLocal }))).toEqual({ ...owned, ownLocal });
+    const own = withTunnel({ ownLocal });
+    expect(parseOwned(renderOwned(own))).toEqual(own);
   });
 
   it("has every server, in one line", () => {
-    const several = { ...owned, servers: ["192.168.1.210", "192.168.1.211"] };
+    const several = withTunnel({ servers: ["192.168.1.210", "192.168.1.211"] });
     expect(renderOwned(several)).toContain("\nserver=192.168.1.210,192.168.1.211\n");
     expect(parseOwned(renderOwned(several))).toEqual(several);
-    expect(parseOwned(renderOwned({ ...owned, servers: ["192.168.1.210", "; reboot"] }))).toBeUndefined();
+    expect(parseOwned(renderOwned(withTunnel({ servers: ["192.168.1.210", "; reboot"] })))).toBeUndefined();
   });
 
   it("is nothing where the file is empty, somebody else's, or lacks a line", () => {
-    const lines = renderOwned(owned).split("\n");
+    const lines = renderOwned(home).split("\n");
     expect(parseOwned("")).toBeUndefined();
     expect(parseOwned("PermitRootLogin no\n")).toBeUndefined();
     for (const gone of lines.filter((line) => line.includes("="))) {
@@ -34,6 +44,6 @@ describe("the note of what is ds4's", () => {
   });
 
   it("says in its first line whose it is and how to be rid of it", () => {
-    expect(renderOwned(owned)).toMatch(/^# Written by ds4: .*'ds4 teardown'/);
+    expect(renderOwned(home)).toMatch(/^# Written by ds4: .*'ds4 teardown'/);
   });
 });

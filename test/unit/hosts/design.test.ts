@@ -113,19 +113,22 @@ describe("the VPS's end of the tunnel", () => {
         addresses: [
           address("203.0.113.144/24"),
           address("2001:db8:dead::1/64", { deprecated: true }),
-          address(`${owned.local}/128`, { deprecated: true }),
+          address(`${owned.tunnel.local}/128`, { deprecated: true }),
           address("2001:db8:1::10/64"),
         ],
       }),
     ];
     expect(design({ vps: { links, owned, marked: true } })).toMatchObject({
-      local: owned.local,
+      local: owned.tunnel.local,
       ownLocal: true,
     });
   });
 
   it("is not made of the address that an earlier ds4 made", () => {
-    const vps = { ...withAddresses("203.0.113.144/24", `${owned.local}/128`, "2001:db8:1::10/128"), owned };
+    const vps = {
+      ...withAddresses("203.0.113.144/24", `${owned.tunnel.local}/128`, "2001:db8:1::10/128"),
+      owned,
+    };
     expect(design({ vps })).toMatchObject({ local: "2001:db8:1::10", ownLocal: false });
   });
 

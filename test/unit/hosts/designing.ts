@@ -1,6 +1,5 @@
 import { expect } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
-import type { Owned } from "../../../src/core/owned.js";
 import { makeRouterDesign } from "../../../src/hosts/router/design.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
@@ -30,13 +29,15 @@ export const withAddresses = (...texts: readonly string[]): Partial<VpsFacts> =>
   links: [lo, link("eth0", { addresses: texts.map((text) => address(text)) })],
 });
 /** The note of an earlier apply. */
-export const owned: Owned = {
+export const owned = {
   site: "home",
-  tunnel: "wrap1",
-  local: "2001:db8:1:0:203:0:113:144",
-  ownLocal: true,
-  remote: "2001:db8:100:0:203:0:113:144",
-  servers: ["192.168.1.210"],
-  mtu: 1400,
-  table: 42,
+  tunnel: {
+    name: "wrap1",
+    local: "2001:db8:1:0:203:0:113:144",
+    ownLocal: true,
+    remote: "2001:db8:100:0:203:0:113:144",
+    servers: ["192.168.1.210"],
+    mtu: 1400,
+    table: 42,
+  },
 };

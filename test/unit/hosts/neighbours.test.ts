@@ -106,7 +106,7 @@ describe("nftables chains that shut out what they don't know", () => {
     expect(barriers(ruleset("accept", "ip saddr @banned drop"))).toEqual([]);
   });
 
-  it("count where ds4's packets come by: IPv6 coming in, IPv4 going through", () => {
+  it("count where packets come in or go through, of either family", () => {
     const table = (family: string, hook: string) =>
       `table ${family} x {\n\tchain y {\n\t\ttype filter hook ${hook} priority 0; policy drop;\n\t}\n}\n`;
     const found = ["inet", "ip", "ip6", "arp", "bridge"].flatMap((family) =>
@@ -114,7 +114,14 @@ describe("nftables chains that shut out what they don't know", () => {
         barriers(table(family, hook)).map(() => `${family} ${hook}`),
       ),
     );
-    expect(found).toEqual(["inet input", "inet forward", "ip forward", "ip6 input"]);
+    expect(found).toEqual([
+      "inet input",
+      "inet forward",
+      "ip input",
+      "ip forward",
+      "ip6 input",
+      "ip6 forward",
+    ]);
   });
 
   it("aren't guessed from half a ruleset", () => {

@@ -99,13 +99,15 @@ describe("a real OpenWrt 24.10", () => {
     expect(facts({ "uci-network": section }).marked).toBe(true);
     const note = {
       site: "home",
-      tunnel: "wrap1",
-      local: "2001:db8:100::1",
-      ownLocal: true,
-      remote: "2001:db8:1::1",
-      servers: ["192.168.1.210"],
-      mtu: 1460,
-      table: 42,
+      tunnel: {
+        name: "wrap1",
+        local: "2001:db8:100::1",
+        ownLocal: true,
+        remote: "2001:db8:1::1",
+        servers: ["192.168.1.210"],
+        mtu: 1460,
+        table: 42,
+      },
     };
     expect(facts({ owned: ok(renderOwned(note)) }).owned).toEqual(note);
   });

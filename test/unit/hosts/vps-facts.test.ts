@@ -148,6 +148,18 @@ describe("what isn't a VPS that ds4 can set up", () => {
     expect(() => facts({ host: ok(text) })).toThrow(`the VPS runs ${name}, and ds4 knows Debian`);
   });
 
+  it("has no service in what a relay of ds4's has, whether its unit's file is there or not; a socat of others is one", () => {
+    const socat = (local: string) => `tcp LISTEN 0 128 ${local} 0.0.0.0:* users:(("socat",pid=7,fd=5))\n`;
+    const services = (running: string) =>
+      facts({
+        services: ok(socat("203.0.113.144:443") + socat("203.0.113.144:8443")),
+        socat: ok(running),
+      }).neighbours.services.map(({ port }) => port);
+    expect(services("ds4-relay-tcp-443.service /usr/bin/socat -t300 x\n")).toEqual([8443]);
+    expect(services("ds4-relay-udp-443.service /usr/bin/socat -T180 x\n")).toEqual([443, 8443]);
+    expect(services("")).toEqual([443, 8443]);
+  });
+
   it("is an error for each part that failed", () => {
     for (const part of ["host", "owned", "addresses", "links", "routes", "routes6", "networkd"]) {
       expect(() => facts({ [part]: { stdout: "boom\n", code: 1 } }), part).toThrow(/can't be read: boom/);

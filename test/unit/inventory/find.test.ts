@@ -19,13 +19,14 @@ describe("finding a site", () => {
       "home.yaml",
       "example.yaml",
       "example-forward.yaml",
+      "example-relay.yaml",
       "lab.yaml",
       "site.schema.json",
       ".hidden.yaml",
       "notes.txt",
     );
     expect(await findSite(folder)).toBe(join(folder, "home.yaml"));
-    expect(await siteNames(folder)).toEqual(["example", "example-forward", "home", "lab"]);
+    expect(await siteNames(folder)).toEqual(["example", "example-forward", "example-relay", "home", "lab"]);
   });
 
   it("asks for a name when there are several", async () => {

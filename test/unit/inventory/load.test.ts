@@ -12,6 +12,7 @@ describe("an inventory file", () => {
     expect(parseSite(text, "some/where/home.yaml")).toStrictEqual({
       name: "home",
       file: "some/where/home.yaml",
+      mode: "tunnel",
       vps: { ssh: "root@203.0.113.144" },
       router: { ssh: "root@192.168.1.1", zones: {} },
       forwards: [{ server: "192.168.1.210", egress: "vps", line: 3, all: { except: [] }, flows: [] }],
@@ -27,6 +28,7 @@ describe("an inventory file", () => {
     expect(parseSite(text, "example.yaml")).toStrictEqual({
       name: "example",
       file: "example.yaml",
+      mode: "tunnel",
       vps: {
         ssh: "root@203.0.113.144",
         uplink: "eth0",
@@ -41,7 +43,7 @@ describe("an inventory file", () => {
         zones: { wan: "wan", lan: "lan" },
         lan: "192.168.1.0/24",
       },
-      forwards: [{ server: "192.168.1.210", egress: "isp", line: 47, all: { except: [] }, flows: [] }],
+      forwards: [{ server: "192.168.1.210", egress: "isp", line: 50, all: { except: [] }, flows: [] }],
       hairpin: "vps",
       tunnel: { name: "wrap1", mtu: 1460, table: 42 },
     });
@@ -50,6 +52,8 @@ describe("an inventory file", () => {
   it("loads as it is shipped", async () => {
     const example = await loadSite(new URL("example.yaml", inventory).pathname);
     const lab = await loadSite(new URL("lab.yaml", inventory).pathname);
+    const relay = await loadSite(new URL("example-relay.yaml", inventory).pathname);
+    expect([relay.mode, relay.router, serversOf(relay)]).toEqual(["relay", undefined, ["2001:db8:100::210"]]);
     const several = await loadSite(new URL("example-forward.yaml", inventory).pathname);
     const linux = await loadSite(new URL("example-linux.yaml", inventory).pathname);
     expect(linux.router).toBeUndefined();

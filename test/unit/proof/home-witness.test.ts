@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
-import { atHome } from "../../../src/proof/at-home.js";
+import { atLinux } from "../../../src/proof/at-home.js";
 import { readHomeWitness } from "../../../src/proof/home-witness.js";
 import { judgePath } from "../../../src/proof/judge.js";
 import { homeWorld, server } from "../world.js";
@@ -46,7 +46,7 @@ it("packets that left the VPS and never came are put down to the home's own rout
     },
     witness: { outer_in: 0, options_in: 0, outer_out: 0, servers: new Map([[server, none]]) },
     vendor: "QEMU",
-    words: atHome(site, design).words,
+    words: atLinux(site, design).words,
   });
   const tunnel = proofs.find(({ name }) => name === "tunnel");
   expect(tunnel?.proved).toBe(false);

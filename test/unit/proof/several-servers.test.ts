@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseSite } from "../../../src/inventory/load.js";
-import { atHome } from "../../../src/proof/at-home.js";
+import { atRouter } from "../../../src/proof/at-home.js";
 import { attempts } from "../../../src/proof/attempts.js";
 import { routerConnections } from "../../../src/proof/connections.js";
 import { judgePath, type PathSeen } from "../../../src/proof/judge.js";
@@ -54,7 +54,7 @@ function seen({
 }
 const judge = (entries: Readonly<Record<string, string>>, what: ReturnType<typeof seen>) => {
   const { site, design } = home(entries);
-  return judgePath(site, design, { ...what, words: atHome(site, design).words });
+  return judgePath(site, design, { ...what, words: atRouter(site, design).words });
 };
 const proved = (entries: Readonly<Record<string, string>>, what: ReturnType<typeof seen>) =>
   Object.fromEntries(judge(entries, what).map(({ name, proved }) => [name, proved]));
@@ -193,10 +193,11 @@ describe("the counters", () => {
 it("the way out of a LAN host is watched that is none of the servers, nor was one", () => {
   const others = (servers: readonly string[], before: readonly string[]) => {
     const { site } = home(Object.fromEntries(servers.map((server, at) => [server, `tcp/${25 + at}`])));
-    const owned = {
-      ...{ site: "home", tunnel: "wrap1", local: "2001:db8:1::7", ownLocal: true, remote: "2001:db8:100::7" },
+    const tunnel = {
+      ...{ name: "wrap1", local: "2001:db8:1::7", ownLocal: true, remote: "2001:db8:100::7" },
       ...{ servers: before, mtu: 1460, table: 42 },
     };
+    const owned = { site: "home", tunnel };
     const facts = { ...router, owned: before.length === 0 ? undefined : owned };
     const { script } = routerConnections(site, facts, { publicIPv4: "203.0.113.144" });
     return /way out of ([\d.]+)/.exec(script)?.[1];

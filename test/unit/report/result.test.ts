@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { listChanges, listServers } from "../../../src/commands/run.js";
+import { listChanges, listDesign } from "../../../src/commands/run.js";
 import { nothing, planSite } from "../../../src/converge/plan-site.js";
 import { ConnectError, Ds4Error, InventoryError } from "../../../src/core/errors.js";
 import type { HostState } from "../../../src/core/plan.js";
@@ -90,12 +90,13 @@ const reading = {
 
 it("a site's servers are one text where there is one, else a list", () => {
   const text = (servers: string) => `vps: { ssh: a }\nrouter: { ssh: b }\n${servers}\n`;
-  const list = (servers: string) => listServers(parseSite(text(servers), "home.yaml"));
+  const list = (servers: string) =>
+    listDesign(parseSite(text(servers), "home.yaml"), { publicIPv4: "203.0.113.144" });
   const entry = (server: string, traffic: string) => `{ server: ${server}, traffic: ${traffic} }`;
   const [one, two] = [entry("192.168.1.210", "all"), entry("192.168.1.211", "tcp/25")];
-  expect(list("server: 192.168.1.210")).toEqual({ server: "192.168.1.210" });
-  expect(list(`forward: [${one}]`)).toEqual({ server: "192.168.1.210" });
-  expect(list(`forward: [${one}, ${two}]`)).toEqual({ servers: ["192.168.1.210", "192.168.1.211"] });
+  expect(list("server: 192.168.1.210")).toMatchObject({ mode: "tunnel", server: "192.168.1.210" });
+  expect(list(`forward: [${one}]`)).toMatchObject({ mode: "tunnel", server: "192.168.1.210" });
+  expect(list(`forward: [${one}, ${two}]`)).toMatchObject({ servers: ["192.168.1.210", "192.168.1.211"] });
 });
 
 describe("a plan", () => {

@@ -20,13 +20,15 @@ const behind = homeWorld({
 const { local, remote } = here.design;
 const owned: Owned = {
   site: "home",
-  tunnel: "wrap1",
-  local: remote,
-  ownLocal: true,
-  remote: local,
-  servers: [server],
-  mtu: 1460,
-  table: 42,
+  tunnel: {
+    name: "wrap1",
+    local: remote,
+    ownLocal: true,
+    remote: local,
+    servers: [server],
+    mtu: 1460,
+    table: 42,
+  },
 };
 const marked: HomeFacts = { ...home, marked: true, owned };
 const ok = (stdout: string) => ({ stdout, code: 0 });

@@ -16,13 +16,15 @@ const [server, local, remote] = ["192.168.1.10", "2001:db8:ffff::2", "2001:db8:f
 const site = { ...home, forwards: allTo(server) };
 const owned: Owned = {
   site: "home",
-  tunnel: "wrap1",
-  local,
-  ownLocal: true,
-  remote,
-  servers: [server],
-  mtu: 1460,
-  table: 42,
+  tunnel: {
+    name: "wrap1",
+    local,
+    ownLocal: true,
+    remote,
+    servers: [server],
+    mtu: 1460,
+    table: 42,
+  },
 };
 const marked: RouterFacts = { ...router, marked: true, owned };
 const there = world({

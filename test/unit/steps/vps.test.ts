@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
-import type { Owned } from "../../../src/core/owned.js";
 import type { Conflict } from "../../../src/core/step.js";
 import type { HostLink } from "../../../src/hosts/linux/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
@@ -10,15 +9,17 @@ import { eth0, address as hostAddress, link, lo, server, site, siteWith, vps, wo
 
 const home = world();
 const { local, remote } = home.design;
-const owned: Owned = {
+const owned = {
   site: "home",
-  tunnel: "wrap1",
-  local,
-  ownLocal: true,
-  remote,
-  servers: [server],
-  mtu: 1460,
-  table: 42,
+  tunnel: {
+    name: "wrap1",
+    local,
+    ownLocal: true,
+    remote,
+    servers: [server],
+    mtu: 1460,
+    table: 42,
+  },
 };
 const marked: VpsFacts = { ...vps, marked: true, owned };
 const ok = (stdout: string) => ({ stdout, code: 0 });
@@ -62,7 +63,12 @@ describe("the tunnel of a VPS", () => {
     expect(conflicts([lo, eth0, wrap1], { marked: true, owned })).toEqual([]);
     const twin = { ...wrap1, name: "tun0" };
     expect(conflicts([eth0, twin])).toEqual([`the tunnel tun0 has the same two ends (${local}, ${remote})`]);
-    expect(conflicts([eth0, twin], { marked: true, owned: { ...owned, tunnel: "tun0" } })).toEqual([]);
+    expect(
+      conflicts([eth0, twin], {
+        marked: true,
+        owned: { ...owned, tunnel: { ...owned.tunnel, name: "tun0" } },
+      }),
+    ).toEqual([]);
     expect(conflicts([eth0, { ...twin, data: { ...twin.data, remote: "2001:db8::7" } }])).toEqual([]);
   });
 
@@ -93,7 +99,9 @@ describe("the tunnel's address of a VPS", () => {
   });
 
   it("isn't ds4's where the note doesn't say so: it is never removed then", () => {
-    expect(parse(holding(own), { ...marked, owned: { ...owned, ownLocal: false } })).toEqual(new Map());
+    expect(
+      parse(holding(own), { ...marked, owned: { ...owned, tunnel: { ...owned.tunnel, ownLocal: false } } }),
+    ).toEqual(new Map());
     expect(parse(holding({ ...own, prefixLength: 64 }))).toEqual(new Map());
   });
 

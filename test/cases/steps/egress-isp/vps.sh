@@ -116,7 +116,7 @@ mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu

@@ -152,7 +152,7 @@ chown 0:0 /etc/ds4/up
 /etc/ds4/up route:192.168.1.211 route:192.168.1.211/unreachable
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu

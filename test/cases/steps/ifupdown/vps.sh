@@ -7,7 +7,7 @@ echo '@ds4 unit ds4.service'
 systemctl -q disable --now ds4.service 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu

@@ -37,7 +37,7 @@ while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
 for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu

@@ -137,7 +137,7 @@ chown 0:0 /etc/ds4/up
 /etc/ds4/up route:192.168.1.210
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu

@@ -208,7 +208,7 @@ mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }
-# and then, when both hosts have done that:
+# and then, when all hosts have done that:
 {
 exec </dev/null
 set -eu

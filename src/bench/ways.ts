@@ -1,0 +1,30 @@
+import { Ds4Error } from "../core/errors.js";
+import { relaysOf } from "../inventory/relays.js";
+import type { Site } from "../inventory/site.js";
+import type { SiteDesign } from "../modes/mode.js";
+import type { Way } from "./line.js";
+
+/**
+ * The ways that are there: the site's own first and, where it is known, the home server's IPv6. Of a relay the
+ * inventory says it; with a tunnel, `ipv6` does. @throws Ds4Error where nothing takes what is asked for at `port`.
+ */
+export function waysOf(
+  site: Pick<Site, "name" | "mode" | "forwards">,
+  { publicIPv4 }: Pick<SiteDesign, "publicIPv4">,
+  port: number,
+  ipv6: string | undefined,
+): readonly Way[] {
+  const direct = (address: string, to: number): Way => ({ name: "ipv6", address, port: to, pings: true });
+  const own = { name: site.mode, address: publicIPv4, port };
+  if (site.mode === "tunnel") {
+    return [{ ...own, pings: true }, ...(ipv6 === undefined ? [] : [direct(ipv6, port)])];
+  }
+  const relays = relaysOf(site.forwards).filter(({ protocol }) => protocol === "tcp");
+  const relay = relays.find((one) => one.port === port);
+  if (relay === undefined) {
+    throw new Ds4Error(`${site.name} relays no TCP port ${port}`, {
+      hint: `type '--url' with one that it does (${relays.map((one) => one.port).join(", ") || "there is none"})`,
+    });
+  }
+  return [{ ...own, pings: false }, direct(ipv6 ?? relay.server, relay.to)];
+}

@@ -1,0 +1,112 @@
+import { renderOwned } from "../../../core/owned.js";
+import type { Items } from "../../../core/state.js";
+import type { World } from "../../../hosts/world.js";
+import type { PortRange } from "../../../inventory/forwards.js";
+import type { Relay } from "../../../inventory/relays.js";
+import { fileState } from "../../files.js";
+import { barriersFor } from "../../linux/barriers.js";
+import { bootScript, bootScriptPath, type LinuxStep } from "../../linux/boot.js";
+import { chainItems } from "../../linux/chains.js";
+import { policyIn } from "../../linux/firewalld.js";
+import { flusherFiles } from "../../linux/flushers.js";
+import { basePackages, packageItems } from "../../linux/packages.js";
+import { bootUnit } from "../../linux/persistence.js";
+import { groups, chains as tunnelChains } from "../chains.js";
+import { portConflicts } from "../port-conflicts.js";
+import { vpsRole } from "../role.js";
+import * as tunnel from "../steps.js";
+import type { RelayStep, RelayWorld } from "./step.js";
+
+/** A step that a tunnel has, too, with what a relay wants of it. */
+function asRelay(step: LinuxStep<World>, own: Pick<RelayStep, "desired" | "conflicts">): RelayStep {
+  const { conflicts: _, ...rest } = step;
+  return { ...rest, ...own };
+}
+
+export const packages = asRelay(tunnel.packages, {
+  desired: ({ vps }) => {
+    const socat = !vps.socat || vps.ownPackages.includes("socat");
+    return packageItems([...basePackages(vps, vpsRole), ...(socat ? ["socat"] : [])]);
+  },
+});
+
+/** One chain before all others' rules, which accepts exactly what is relayed. */
+function accepting({ design }: RelayWorld): Items {
+  const accepts = design.relays.map(
+    ({ protocol, port }) =>
+      `-d ${design.uplinkIPv4}/32 -i ${design.uplink} -p ${protocol} -m ${protocol} --dport ${port} -j ACCEPT`,
+  );
+  return chainItems(groups, { relay: { "filter INPUT": accepts } });
+}
+
+export const chains = asRelay(tunnelChains, {
+  desired: accepting,
+  conflicts: (world) => [...barriers(world), ...portConflicts(world)],
+});
+
+/** Base chains of others that let visitors to some relay not through. */
+function barriers({ vps, design }: RelayWorld) {
+  return barriersFor(vpsRole, vps, { input: "ip" }, (_, accepts) =>
+    (["tcp", "udp"] as const).flatMap((protocol) => {
+      const open = accepts.flatMap((rule) => portsOf(rule, protocol));
+      const shut = design.relays.filter(
+        (relay) =>
+          relay.protocol === protocol &&
+          !open.some(([first, last]) => first <= relay.port && relay.port <= last),
+      );
+      const ports = shut.map(({ port }) => port);
+      return ports.length === 0
+        ? []
+        : [
+            `ip daddr ${design.uplinkIPv4} ${protocol} dport { ${ports.join(", ")} } accept`.replaceAll(
+              /[{}]/g,
+              "'$&'",
+            ),
+          ];
+    }),
+  );
+}
+
+/** The ports that a rule of nftables is about: \`tcp dport 443\`, \`tcp dport { 443, 8000-8100 }\`. */
+function portsOf(rule: string, protocol: Relay["protocol"]): readonly PortRange[] {
+  const list = new RegExp(`\\b${protocol} dport (?:\\{ ([^}]*) \\}|([\\d-]+))`).exec(rule);
+  return (list?.[1] ?? list?.[2] ?? "").split(",").flatMap((part): PortRange[] => {
+    const [, first, last = first] = /^ *(\d+)(?:-(\d+))? *$/.exec(part) ?? [];
+    return first === undefined ? [] : [[Number(first), Number(last)]];
+  });
+}
+
+/** What makes the rules last: the same boot script and unit as a tunnel's, with less in it. */
+export const persistence = asRelay(tunnel.persistence, {
+  desired: (world) =>
+    new Map([
+      ["/etc/ds4/site", fileState(renderOwned({ site: world.site.name }))],
+      [bootScriptPath, fileState(bootScript(world.site.name, [[tunnelChains, accepting(world)]]), "700")],
+      bootUnit(vpsRole),
+      ...flusherFiles(["relay"]),
+    ]),
+});
+
+export const firewalld = asRelay(tunnel.firewalld, {
+  desired: ({ vps, design }) =>
+    new Map(
+      vps.neighbours.firewalld.installed
+        ? [
+            policyIn(
+              "The ports that ds4 relays.",
+              design.relays.flatMap(({ protocol, port }) => [
+                '  <rule family="ipv4">',
+                `    <destination address="${design.uplinkIPv4}"/>`,
+                `    <port port="${port}" protocol="${protocol}"/>`,
+                "    <accept/>",
+                "  </rule>",
+              ]),
+            ),
+          ]
+        : [],
+    ),
+});
+
+export const unit = asRelay(tunnel.unit, {
+  desired: () => new Map([["ds4.service", { enabled: true, active: true }]]),
+});

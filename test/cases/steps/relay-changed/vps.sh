@@ -1,0 +1,183 @@
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 socat udp/9000'
+systemctl stop ds4-relay-udp-9000.service 2>/dev/null || :
+exit 0
+}
+# and then, when all hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 relay udp/9000'
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-9000.service /etc/systemd/system/ds4-relay-udp-9000.service
+systemctl daemon-reload
+systemctl reset-failed ds4-relay-udp-9000.service 2>/dev/null || :
+echo '@ds4 file /etc/ds4/up'
+( umask 077; mkdir -p /etc/ds4 )
+( umask 077; printf '%s' '#!/bin/sh
+# Written by ds4 for the site '\''lab'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
+# Usage: up [STEP:ID ...]  (without arguments: everything)
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+asked=" $* "
+part() {
+  case $asked in "  " | *" $1:$2 "*) echo "@ds4 $1 $2" ;; *) return 1 ;; esac
+}
+
+if part chains relay; then
+  {
+    echo '\''*filter'\''
+    echo '\'':DS4-RELAY - [0:0]'\''
+    echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 80 -j ACCEPT'\''
+    echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 8080 -j ACCEPT'\''
+    echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 443 -j ACCEPT'\''
+    iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-RELAY\)$/-D \1/p'\''
+    echo '\''-I INPUT 1 -j DS4-RELAY'\''
+    echo COMMIT
+  } | iptables-restore --noflush -w
+fi
+' >/etc/ds4/up.ds4-new )
+chmod 700 /etc/ds4/up.ds4-new
+mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+chown 0:0 /etc/ds4/up
+echo '@ds4 relay tcp/8080'
+( umask 022; mkdir -p /etc/systemd/system )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\''.
+[Unit]
+Description=ds4: relays TCP 203.0.113.144:8080 to home.example.org:9000
+After=network.target nss-lookup.target
+# It is tried again for as long as it takes.
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/socat -t300 TCP4-LISTEN:8080,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200,backlog=128,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4 TCP6:home.example.org:9000,connect-timeout=10,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4
+Restart=on-failure
+RestartSec=3
+# What socat ends with when it is told to.
+SuccessExitStatus=143
+LogRateLimitIntervalSec=60
+LogRateLimitBurst=20
+
+DynamicUser=yes
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+NoNewPrivileges=yes
+# The last two are for looking up names.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallArchitectures=native
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+UMask=0077
+
+# One process for itself, and one for each visitor.
+TasksMax=208
+MemoryMax=256M
+# One visitor'\''s process too many isn'\''t the end of the others.
+OOMPolicy=continue
+LimitNOFILE=64
+
+[Install]
+WantedBy=multi-user.target
+' >/etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new )
+chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
+mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service
+chown 0:0 /etc/systemd/system/ds4-relay-tcp-8080.service
+echo '@ds4 relay tcp/443'
+( umask 022; mkdir -p /etc/systemd/system )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\''.
+[Unit]
+Description=ds4: relays TCP 203.0.113.144:443 to home.example.org:443
+After=network.target nss-lookup.target
+# It is tried again for as long as it takes.
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/socat -t300 TCP4-LISTEN:443,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200,backlog=128,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4 TCP6:home.example.org:443,connect-timeout=10,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4
+Restart=on-failure
+RestartSec=3
+# What socat ends with when it is told to.
+SuccessExitStatus=143
+LogRateLimitIntervalSec=60
+LogRateLimitBurst=20
+
+DynamicUser=yes
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+NoNewPrivileges=yes
+# The last two are for looking up names.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallArchitectures=native
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+UMask=0077
+
+# One process for itself, and one for each visitor.
+TasksMax=208
+MemoryMax=256M
+# One visitor'\''s process too many isn'\''t the end of the others.
+OOMPolicy=continue
+LimitNOFILE=64
+
+[Install]
+WantedBy=multi-user.target
+' >/etc/systemd/system/ds4-relay-tcp-443.service.ds4-new )
+chmod 644 /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new
+mv -f /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new /etc/systemd/system/ds4-relay-tcp-443.service
+chown 0:0 /etc/systemd/system/ds4-relay-tcp-443.service
+systemctl daemon-reload
+systemctl -q enable ds4-relay-tcp-8080.service ds4-relay-tcp-443.service
+exit 0
+}
+# and then, when all hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+/etc/ds4/up chains:relay
+echo '@ds4 socat tcp/8080'
+echo '@ds4 socat tcp/443'
+systemctl restart ds4-relay-tcp-8080.service ds4-relay-tcp-443.service
+exit 0
+}

@@ -1,0 +1,59 @@
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 socat udp/9000'
+echo '@ds4 socat tcp/8080'
+echo '@ds4 socat tcp/80'
+systemctl stop ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
+echo '@ds4 unit ds4.service'
+systemctl -q disable --now ds4.service 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+echo '@ds4 chains relay'
+while iptables -w -t filter -D INPUT -j DS4-RELAY 2>/dev/null; do :; done
+! iptables -w -t filter -F DS4-RELAY 2>/dev/null || iptables -w -t filter -X DS4-RELAY || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter INPUT' /etc/ds4/before/nft || nft list chain ip filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter INPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip filter' /etc/ds4/before/nft || nft list table ip filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip filter 2>/dev/null || :
+for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
+exit 0
+}
+# and then, when all hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 relay udp/9000'
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-9000.service /etc/systemd/system/ds4-relay-udp-9000.service
+echo '@ds4 relay tcp/8080'
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-8080.service /etc/systemd/system/ds4-relay-tcp-8080.service
+echo '@ds4 relay tcp/80'
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-80.service /etc/systemd/system/ds4-relay-tcp-80.service
+systemctl daemon-reload
+systemctl reset-failed ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
+echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
+rm -f /etc/systemd/system/nftables.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
+rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
+rm -f /etc/systemd/system/firewalld.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/ds4.service'
+rm -f /etc/systemd/system/ds4.service
+echo '@ds4 file /etc/ds4/up'
+rm -f /etc/ds4/up
+echo '@ds4 file /etc/ds4/site'
+rm -f /etc/ds4/site
+rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
+rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
+rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :
+rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :
+echo '@ds4 package socat'
+gone=socat
+others() { [ ! -r /etc/ds4/packages ] || printf '%s\n' $gone | grep -vxF -f - /etc/ds4/packages; }
+others | grep -qx -e iptables -e conntrack -e socat || gone="$gone $([ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages)"
+DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
+rest=$(others || :)
+if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && mv /etc/ds4/packages.new /etc/ds4/packages; else rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :; fi
+[ "${units_read:-}" = yes ] || systemctl daemon-reload
+exit 0
+}

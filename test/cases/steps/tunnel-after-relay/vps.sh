@@ -1,0 +1,236 @@
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 socat udp/9000'
+echo '@ds4 socat tcp/8080'
+echo '@ds4 socat tcp/80'
+systemctl stop ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
+echo '@ds4 chains relay'
+while iptables -w -t filter -D INPUT -j DS4-RELAY 2>/dev/null; do :; done
+! iptables -w -t filter -F DS4-RELAY 2>/dev/null || iptables -w -t filter -X DS4-RELAY || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter INPUT' /etc/ds4/before/nft || nft list chain ip filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter INPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip filter' /etc/ds4/before/nft || nft list table ip filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip filter 2>/dev/null || :
+for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
+exit 0
+}
+# and then, when all hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 relay udp/9000'
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-9000.service /etc/systemd/system/ds4-relay-udp-9000.service
+echo '@ds4 relay tcp/8080'
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-8080.service /etc/systemd/system/ds4-relay-tcp-8080.service
+echo '@ds4 relay tcp/80'
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-80.service /etc/systemd/system/ds4-relay-tcp-80.service
+systemctl daemon-reload
+systemctl reset-failed ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
+echo '@ds4 package socat'
+gone=socat
+others() { [ ! -r /etc/ds4/packages ] || printf '%s\n' $gone | grep -vxF -f - /etc/ds4/packages; }
+others | grep -qx -e iptables -e conntrack -e socat || gone="$gone $([ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages)"
+DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
+rest=$(others || :)
+if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && mv /etc/ds4/packages.new /etc/ds4/packages; else rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :; fi
+echo '@ds4 file /etc/ds4/site'
+( umask 077; mkdir -p /etc/ds4 )
+( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
+site=lab
+tunnel=wrap1
+local=2001:db8:1:0:203:0:113:144
+own=yes
+remote=2001:db8:100:0:203:0:113:144
+server=192.168.1.210
+mtu=1460
+table=42
+' >/etc/ds4/site.ds4-new )
+chmod 600 /etc/ds4/site.ds4-new
+mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+chown 0:0 /etc/ds4/site
+echo '@ds4 file /etc/ds4/up'
+( umask 077; mkdir -p /etc/ds4 )
+( umask 077; printf '%s' '#!/bin/sh
+# Written by ds4 for the site '\''lab'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
+# Usage: up [STEP:ID ...]  (without arguments: everything)
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+asked=" $* "
+part() {
+  case $asked in "  " | *" $1:$2 "*) echo "@ds4 $1 $2" ;; *) return 1 ;; esac
+}
+
+if part sysctl net.ipv4.ip_forward; then
+  [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || echo 1 >/proc/sys/net/ipv4/ip_forward
+fi
+
+if part address 2001:db8:1:0:203:0:113:144/128; then
+  ip -6 addr replace 2001:db8:1:0:203:0:113:144/128 dev eth0 valid_lft forever preferred_lft 0 nodad
+fi
+
+if part tunnel wrap1; then
+  modprobe -q ip6_tunnel || :
+  if ! ip link set wrap1 type ip6tnl mode ipip6 local 2001:db8:1:0:203:0:113:144 remote 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0 2>/dev/null; then
+    ! ip link del wrap1 2>/dev/null || asked='\''  '\''
+    ip link add wrap1 mtu 1460 type ip6tnl mode ipip6 local 2001:db8:1:0:203:0:113:144 remote 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0
+  fi
+  ip link set wrap1 mtu 1460 up
+  echo 1 >/proc/sys/net/ipv4/conf/wrap1/rp_filter
+fi
+
+if part route 192.168.1.210; then
+  ip route replace 192.168.1.210 dev wrap1 proto 204
+fi
+
+if part route 192.168.1.210/unreachable; then
+  ip route replace unreachable 192.168.1.210 metric 4000000000 proto 204
+fi
+
+if part chains ipv6; then
+  {
+    echo '\''*filter'\''
+    echo '\'':DS4-INPUT - [0:0]'\''
+    echo '\''-A DS4-INPUT -s 2001:db8:100:0:203:0:113:144/128 -d 2001:db8:1:0:203:0:113:144/128 -p 4 -j ACCEPT'\''
+    echo '\''-A DS4-INPUT -d 2001:db8:1:0:203:0:113:144/128 -p 4 -j DROP'\''
+    ip6tables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
+    echo '\''-I INPUT 1 -j DS4-INPUT'\''
+    echo COMMIT
+  } | ip6tables-restore --noflush -w
+fi
+
+if part chains ipv4; then
+  {
+    echo '\''*filter'\''
+    echo '\'':DS4-INPUT - [0:0]'\''
+    echo '\''-A DS4-INPUT -i wrap1 -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP'\''
+    iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
+    echo '\''-I INPUT 1 -j DS4-INPUT'\''
+    echo '\'':DS4-FORWARD - [0:0]'\''
+    echo '\''-A DS4-FORWARD -s 192.168.1.210/32 -i wrap1 -o eth0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -s 0.0.0.0/8 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 10.0.0.0/8 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 100.64.0.0/10 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 127.0.0.0/8 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 169.254.0.0/16 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 172.16.0.0/12 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 192.0.0.0/24 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 192.168.0.0/16 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 224.0.0.0/3 -o wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 0.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 10.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 100.64.0.0/10 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 127.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 169.254.0.0/16 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 172.16.0.0/12 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 192.0.0.0/24 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 192.168.0.0/16 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -d 224.0.0.0/3 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 192.168.1.210/32 -i wrap1 -o eth0 -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o wrap1 -m conntrack --ctstate DNAT -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -o wrap1 -j DROP'\''
+    iptables -w -t filter -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''
+    echo '\''-I FORWARD 1 -j DS4-FORWARD'\''
+    echo COMMIT
+    echo '\''*mangle'\''
+    echo '\'':DS4-PREROUTING - [0:0]'\''
+    echo '\''-A DS4-PREROUTING ! -s 192.168.1.210/32 -i wrap1 -j DROP'\''
+    iptables -w -t mangle -S PREROUTING | sed -n '\''s/^-A \(PREROUTING .*-j DS4-PREROUTING\)$/-D \1/p'\''
+    echo '\''-I PREROUTING 1 -j DS4-PREROUTING'\''
+    echo '\'':DS4-FORWARD - [0:0]'\''
+    echo '\''-A DS4-FORWARD -o wrap1 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'\''
+    echo '\''-A DS4-FORWARD -i wrap1 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'\''
+    iptables -w -t mangle -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''
+    echo '\''-I FORWARD 1 -j DS4-FORWARD'\''
+    echo COMMIT
+    echo '\''*nat'\''
+    echo '\'':DS4-PREROUTING - [0:0]'\''
+    echo '\''-A DS4-PREROUTING -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 22 -j RETURN'\''
+    echo '\''-A DS4-PREROUTING -d 203.0.113.144/32 -i eth0 -j DNAT --to-destination 192.168.1.210'\''
+    iptables -w -t nat -S PREROUTING | sed -n '\''s/^-A \(PREROUTING .*-j DS4-PREROUTING\)$/-D \1/p'\''
+    echo '\''-I PREROUTING 1 -j DS4-PREROUTING'\''
+    echo '\'':DS4-POSTROUTING - [0:0]'\''
+    echo '\''-A DS4-POSTROUTING -s 192.168.1.210/32 -o eth0 -j SNAT --to-source 203.0.113.144'\''
+    iptables -w -t nat -S POSTROUTING | sed -n '\''s/^-A \(POSTROUTING .*-j DS4-POSTROUTING\)$/-D \1/p'\''
+    echo '\''-I POSTROUTING 1 -j DS4-POSTROUTING'\''
+    echo COMMIT
+  } | iptables-restore --noflush -w
+fi
+' >/etc/ds4/up.ds4-new )
+chmod 700 /etc/ds4/up.ds4-new
+mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+chown 0:0 /etc/ds4/up
+echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/usr/bin/firewall-cmd --state
+ExecReload=
+ExecReload=/usr/bin/firewall-cmd --reload
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
+echo '@ds4 file /etc/network/if-up.d/ds4'
+( umask 077; mkdir -p /etc/network/if-up.d )
+( umask 077; printf '%s' '#!/bin/sh
+# Written by ds4: what '\''ifdown eth0'\'' took away comes back with '\''ifup eth0'\''.
+[ "$IFACE" = '\''eth0'\'' ] || exit 0
+# Never in the way of the interface itself.
+/etc/ds4/up >/dev/null 2>&1 || logger -t ds4 "/etc/ds4/up failed; run it by hand to see why"
+exit 0
+' >/etc/network/if-up.d/ds4.ds4-new )
+chmod 700 /etc/network/if-up.d/ds4.ds4-new
+mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4
+chown 0:0 /etc/network/if-up.d/ds4
+mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; mv /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl )
+/etc/ds4/up sysctl:net.ipv4.ip_forward
+/etc/ds4/up address:2001:db8:1:0:203:0:113:144/128
+/etc/ds4/up tunnel:wrap1
+/etc/ds4/up route:192.168.1.210 route:192.168.1.210/unreachable
+[ "${units_read:-}" = yes ] || systemctl daemon-reload
+exit 0
+}
+# and then, when all hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+[ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
+  mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+  umask 077
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft
+)
+/etc/ds4/up chains:ipv6 chains:ipv4
+exit 0
+}
