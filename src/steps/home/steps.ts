@@ -17,7 +17,7 @@ export const address = addressStep(homeRole);
 export const tunnel = tunnelStep(homeRole);
 
 /** The running state, in the order to make it: what guards the tunnel is there before it. */
-const bootSteps = [sysctlStep(homeRole), chains, addressStep(homeRole), tunnelStep(homeRole), routes, rules];
+const bootSteps = [sysctl, chains, address, tunnel, routes, rules];
 
 export const persistence = persistenceStep(homeRole, bootSteps);
 

@@ -1,0 +1,336 @@
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 chains ipv4'
+while iptables -w -t nat -D POSTROUTING -j DS4-POSTROUTING 2>/dev/null; do :; done
+! iptables -w -t nat -F DS4-POSTROUTING 2>/dev/null || iptables -w -t nat -X DS4-POSTROUTING || :
+while iptables -w -t nat -D PREROUTING -j DS4-PREROUTING 2>/dev/null; do :; done
+! iptables -w -t nat -F DS4-PREROUTING 2>/dev/null || iptables -w -t nat -X DS4-PREROUTING || :
+while iptables -w -t mangle -D FORWARD -j DS4-FORWARD 2>/dev/null; do :; done
+! iptables -w -t mangle -F DS4-FORWARD 2>/dev/null || iptables -w -t mangle -X DS4-FORWARD || :
+while iptables -w -t mangle -D PREROUTING -j DS4-PREROUTING 2>/dev/null; do :; done
+! iptables -w -t mangle -F DS4-PREROUTING 2>/dev/null || iptables -w -t mangle -X DS4-PREROUTING || :
+while iptables -w -t filter -D FORWARD -j DS4-FORWARD 2>/dev/null; do :; done
+! iptables -w -t filter -F DS4-FORWARD 2>/dev/null || iptables -w -t filter -X DS4-FORWARD || :
+while iptables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
+! iptables -w -t filter -F DS4-INPUT 2>/dev/null || iptables -w -t filter -X DS4-INPUT || :
+! command -v conntrack >/dev/null || conntrack -D -r 192.168.1.210 >/dev/null 2>&1 || :
+! command -v conntrack >/dev/null || conntrack -D -s 192.168.1.210 >/dev/null 2>&1 || :
+echo '@ds4 chains ipv6'
+while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
+! ip6tables -w -t filter -F DS4-INPUT 2>/dev/null || ip6tables -w -t filter -X DS4-INPUT || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter INPUT' /etc/ds4/before/nft || nft list chain ip filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter INPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter FORWARD' /etc/ds4/before/nft || nft list chain ip filter FORWARD 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter FORWARD 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip filter' /etc/ds4/before/nft || nft list table ip filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip filter 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip mangle PREROUTING' /etc/ds4/before/nft || nft list chain ip mangle PREROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip mangle PREROUTING 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip mangle FORWARD' /etc/ds4/before/nft || nft list chain ip mangle FORWARD 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip mangle FORWARD 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip mangle' /etc/ds4/before/nft || nft list table ip mangle 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip mangle 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip nat PREROUTING' /etc/ds4/before/nft || nft list chain ip nat PREROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip nat PREROUTING 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip nat POSTROUTING' /etc/ds4/before/nft || nft list chain ip nat POSTROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip nat POSTROUTING 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip nat' /etc/ds4/before/nft || nft list table ip nat 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip nat 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip6 filter INPUT' /etc/ds4/before/nft || nft list chain ip6 filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip6 filter INPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip6 filter' /etc/ds4/before/nft || nft list table ip6 filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip6 filter 2>/dev/null || :
+for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
+exit 0
+}
+# and then, when all hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 route 192.168.1.210/unreachable'
+ip route del unreachable 192.168.1.210 metric 4000000000 proto 204 2>/dev/null || :
+echo '@ds4 route 192.168.1.210'
+ip route del 192.168.1.210 dev wrap1 proto 204 2>/dev/null || :
+echo '@ds4 tunnel wrap1'
+ip link del wrap1 2>/dev/null || :
+echo '@ds4 address 2001:db8:1:0:203:0:113:144/128'
+ip -6 addr del 2001:db8:1:0:203:0:113:144/128 dev eth0 2>/dev/null || :
+echo '@ds4 sysctl net.ipv4.ip_forward'
+[ ! -r /etc/ds4/before/sysctl ] || { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qi masquerade || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
+rm -f /etc/ds4/before/sysctl
+echo '@ds4 file /etc/network/if-up.d/ds4'
+rm -f /etc/network/if-up.d/ds4
+echo '@ds4 package socat'
+mkdir -p -m 700 /etc/ds4
+new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null) || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null); } || fail "apt-get can't install what is missing"
+( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\).*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && mv /etc/ds4/packages.new /etc/ds4/packages
+DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null 2>&1 || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null; }
+echo '@ds4 file /etc/ds4/site'
+( umask 077; mkdir -p /etc/ds4 )
+( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
+site=lab-linux
+mode=relay
+' >/etc/ds4/site.ds4-new )
+chmod 600 /etc/ds4/site.ds4-new
+mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+chown 0:0 /etc/ds4/site
+echo '@ds4 file /etc/ds4/up'
+( umask 077; mkdir -p /etc/ds4 )
+( umask 077; printf '%s' '#!/bin/sh
+# Written by ds4 for the site '\''lab-linux'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
+# Usage: up [STEP:ID ...]  (without arguments: everything)
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+asked=" $* "
+part() {
+  case $asked in "  " | *" $1:$2 "*) echo "@ds4 $1 $2" ;; *) return 1 ;; esac
+}
+
+if part chains relay; then
+  {
+    echo '\''*filter'\''
+    echo '\'':DS4-RELAY - [0:0]'\''
+    echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 80 -j ACCEPT'\''
+    echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 8080 -j ACCEPT'\''
+    echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p udp -m udp --dport 9000 -j ACCEPT'\''
+    iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-RELAY\)$/-D \1/p'\''
+    echo '\''-I INPUT 1 -j DS4-RELAY'\''
+    echo COMMIT
+  } | iptables-restore --noflush -w
+fi
+' >/etc/ds4/up.ds4-new )
+chmod 700 /etc/ds4/up.ds4-new
+mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+chown 0:0 /etc/ds4/up
+echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/etc/ds4/up chains:relay
+ExecReload=-/etc/ds4/up chains:relay
+ExecStopPost=-/etc/ds4/up chains:relay
+' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/etc/ds4/up chains:relay
+ExecStopPost=-/etc/ds4/up chains:relay
+' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/usr/bin/firewall-cmd --state
+ExecReload=
+ExecReload=/usr/bin/firewall-cmd --reload
+ExecStartPost=-/etc/ds4/up chains:relay
+ExecReload=-/etc/ds4/up chains:relay
+ExecStopPost=-/etc/ds4/up chains:relay
+' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
+echo '@ds4 relay tcp/80'
+( umask 022; mkdir -p /etc/systemd/system )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\''.
+[Unit]
+Description=ds4: relays TCP 203.0.113.144:80 to [2001:db8:100::210]:80
+After=network.target nss-lookup.target
+# It is tried again for as long as it takes.
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/socat -t300 TCP4-LISTEN:80,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200,backlog=128,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4 TCP6:[2001:db8:100::210]:80,connect-timeout=10,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4
+Restart=on-failure
+RestartSec=3
+# What socat ends with when it is told to.
+SuccessExitStatus=143
+LogRateLimitIntervalSec=60
+LogRateLimitBurst=20
+
+DynamicUser=yes
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+NoNewPrivileges=yes
+# The last two are for looking up names.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallArchitectures=native
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+UMask=0077
+
+# One process for itself, and one for each visitor.
+TasksMax=208
+MemoryMax=256M
+# One visitor'\''s process too many isn'\''t the end of the others.
+OOMPolicy=continue
+LimitNOFILE=64
+
+[Install]
+WantedBy=multi-user.target
+' >/etc/systemd/system/ds4-relay-tcp-80.service.ds4-new )
+chmod 644 /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new
+mv -f /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new /etc/systemd/system/ds4-relay-tcp-80.service
+chown 0:0 /etc/systemd/system/ds4-relay-tcp-80.service
+echo '@ds4 relay tcp/8080'
+( umask 022; mkdir -p /etc/systemd/system )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\''.
+[Unit]
+Description=ds4: relays TCP 203.0.113.144:8080 to [2001:db8:100::210]:9000
+After=network.target nss-lookup.target
+# It is tried again for as long as it takes.
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/socat -t300 TCP4-LISTEN:8080,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200,backlog=128,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4 TCP6:[2001:db8:100::210]:9000,connect-timeout=10,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4
+Restart=on-failure
+RestartSec=3
+# What socat ends with when it is told to.
+SuccessExitStatus=143
+LogRateLimitIntervalSec=60
+LogRateLimitBurst=20
+
+DynamicUser=yes
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+NoNewPrivileges=yes
+# The last two are for looking up names.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallArchitectures=native
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+UMask=0077
+
+# One process for itself, and one for each visitor.
+TasksMax=208
+MemoryMax=256M
+# One visitor'\''s process too many isn'\''t the end of the others.
+OOMPolicy=continue
+LimitNOFILE=64
+
+[Install]
+WantedBy=multi-user.target
+' >/etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new )
+chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
+mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service
+chown 0:0 /etc/systemd/system/ds4-relay-tcp-8080.service
+echo '@ds4 relay udp/9000'
+( umask 022; mkdir -p /etc/systemd/system )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\''.
+[Unit]
+Description=ds4: relays UDP 203.0.113.144:9000 to [2001:db8:100::210]:9000
+After=network.target nss-lookup.target
+# It is tried again for as long as it takes.
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/socat -T180 UDP4-LISTEN:9000,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200 UDP6:[2001:db8:100::210]:9000
+Restart=on-failure
+RestartSec=3
+# What socat ends with when it is told to.
+SuccessExitStatus=143
+LogRateLimitIntervalSec=60
+LogRateLimitBurst=20
+
+DynamicUser=yes
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+NoNewPrivileges=yes
+# The last two are for looking up names.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallArchitectures=native
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+UMask=0077
+
+# One process for itself, and one for each visitor.
+TasksMax=208
+MemoryMax=256M
+# One visitor'\''s process too many isn'\''t the end of the others.
+OOMPolicy=continue
+LimitNOFILE=64
+
+[Install]
+WantedBy=multi-user.target
+' >/etc/systemd/system/ds4-relay-udp-9000.service.ds4-new )
+chmod 644 /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
+mv -f /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new /etc/systemd/system/ds4-relay-udp-9000.service
+chown 0:0 /etc/systemd/system/ds4-relay-udp-9000.service
+systemctl daemon-reload
+systemctl -q enable ds4-relay-tcp-80.service ds4-relay-tcp-8080.service ds4-relay-udp-9000.service
+[ "${units_read:-}" = yes ] || systemctl daemon-reload
+exit 0
+}
+# and then, when all hosts have done that:
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+[ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
+  mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+  umask 077
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft
+)
+/etc/ds4/up chains:relay
+echo '@ds4 socat tcp/80'
+echo '@ds4 socat tcp/8080'
+echo '@ds4 socat udp/9000'
+systemctl restart ds4-relay-tcp-80.service ds4-relay-tcp-8080.service ds4-relay-udp-9000.service
+exit 0
+}
