@@ -81,7 +81,8 @@ build_image() {
 		rm -f "$1/etc/resolv.conf" "$1/setup"
 	KEY
 	for part in "${parts[@]}"; do
-		if [ -e "$part/repository" ]; then
+		# At home, nothing is installed.
+		if [ -e "$part/repository" ] && [ "${name%%-*}" != home ]; then
 			repository=$(sed 's/#.*//' "$part/repository" | xargs)
 			cp "$lab_source/repository.sh" "$work/"
 			hooks+=(--customize-hook="sh '$work/repository.sh' \"\$1\" $repository")
