@@ -1,6 +1,7 @@
 import { runFolder } from "../core/dead-man-switch.js";
 import { group, quote } from "../core/script.js";
 import { apt } from "../steps/linux/packages.js";
+import { beforePort } from "./line.js";
 
 /** Marks the rules of the relay, which are gone when it ends. */
 const comment = "ds4-bench";
@@ -47,7 +48,7 @@ export function relayScript({ listen, server, port, seconds }: RelayTo): string 
     'while case "$taken" in *" $p "*) true ;; *) false ;; esac; do p=$((p+1)); done; port=$p',
     // Before what leads home, and before what refuses visitors.
     `! command -v iptables >/dev/null || { iptables -w -t nat -I ${nat} && iptables -w -I ${input}; } || exit 1`,
-    `socat TCP4-LISTEN:$port,bind=${quote(listen)},fork,reuseaddr,backlog=64,max-children=64 ${quote(`TCP6:${server.includes(":") ? `[${server}]` : server}:${port}`)} 2>/dev/null & pid=$!`,
+    `socat TCP4-LISTEN:$port,bind=${quote(listen)},fork,reuseaddr,backlog=64,max-children=64 ${quote(`TCP6:${beforePort(server)}:${port}`)} 2>/dev/null & pid=$!`,
     'n=0; until ss -Hltn "sport = :$port" | grep -q .; do n=$((n+1)); [ $n -lt 200 ] || { echo "socat does not listen" >&2; exit 1; }; sleep 0.1; done',
     'echo "ready $port"',
     `n=0; while [ ! -e ${stopFile} ] && [ $n -lt ${seconds} ] && kill -0 "$pid" 2>/dev/null; do sleep 1; n=$((n+1)); done`,

@@ -1,11 +1,12 @@
 import { writeFile } from "node:fs/promises";
-import type { Load, Miss, Way } from "../bench/line.js";
+import { type Load, type Miss, portOf, type Way } from "../bench/line.js";
 import { relayScript, stopRelay } from "../bench/relay.js";
 import { longestSeconds, runLine } from "../bench/run-line.js";
 import { summarize } from "../bench/statistics.js";
 import { aimFor, countChanges, planSite } from "../converge/plan-site.js";
 import { Ds4Error } from "../core/errors.js";
 import { canonicalIPv6 } from "../inventory/addresses.js";
+import { serversOf } from "../inventory/site.js";
 import { describeMeasured } from "../report/measured.js";
 import type { Progress } from "../report/progress.js";
 import { listServers, runCommand } from "./run.js";
@@ -30,7 +31,7 @@ export type BenchOptions = CommonOptions & {
 /** `ds4 bench`: compares the ways to the home server, from this machine or another one. Nothing of it stays. */
 export function bench(name: string | undefined, options: BenchOptions): Promise<0 | 1 | 2> {
   return runCommand("bench", name, options, (site, progress) => {
-    const load = readLoad(options, listServers(site).server ?? listServers(site).servers?.[0] ?? "");
+    const load = readLoad(options, serversOf(site)[0] ?? "");
     return withHosts(site, options, progress, { expectedRuns: 3 }, async (session) => {
       const { target, design } = aimFor(site, session.reading);
       if (countChanges(planSite(session.reading, target)) > 0) {
@@ -38,7 +39,7 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
           hint: `'ds4 status ${site.name}' shows what differs, 'ds4 apply ${site.name}' sets it right`,
         });
       }
-      const port = Number(load.url.port || (load.url.protocol === "https:" ? 443 : 80));
+      const port = portOf(load.url);
       const tunnel: Way = { name: "tunnel", address: design.publicIPv4, port, pings: true };
       const notes: string[] = [];
       const { ipv6 } = options;

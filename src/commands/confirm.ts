@@ -15,7 +15,7 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
   return runCommand("confirm", name, options, (site, progress) =>
     withHosts(site, options, progress, { expectedRuns: 4 }, async (session) => {
       const { reading, shells } = session;
-      const armed = armedOnBoth(session, site.name);
+      const armed = armedOnAll(session, site.name);
       if (armed === undefined) {
         const text = `${chalk.green("✔")} nothing to do: no change waits to be confirmed`;
         return { result: "nothing-to-do", exitCode: 0, changes: [], notes: [], text };
@@ -47,8 +47,8 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
   );
 }
 
-/** The switch that is armed on both hosts by one run, or undefined where there is none. */
-function armedOnBoth({ reading }: Session, site: string): Armed | undefined {
+/** The switch that is armed on all hosts by one run, or undefined where there is none. */
+function armedOnAll({ reading }: Session, site: string): Armed | undefined {
   const all: AnyReading = reading;
   const waiting = hostEntries(all).filter(([, { facts }]) => facts.armed !== undefined);
   const armed = waiting[0]?.[1].facts.armed;
