@@ -43,6 +43,9 @@ export type Miss = { readonly way: WayName; readonly metric: Metric; readonly re
 
 export type Measured = { readonly samples: readonly Sample[]; readonly misses: readonly Miss[] };
 
+/** The port that a URL means. */
+export const portOf = ({ port, protocol }: URL) => Number(port || (protocol === "https:" ? 443 : 80));
+
 /** How many run at once in `request8`. */
 const atOnce = 8;
 
@@ -52,22 +55,16 @@ const atOnce = 8;
  */
 export function lineScript(ways: readonly Way[], load: Load): string {
   const { url, download, uploadBytes, rounds, each, insecure } = load;
-  const port = url.port || (url.protocol === "https:" ? "443" : "80");
   const write = (metric: Metric, value: string) =>
     `-w ${quote(`${metric} %{http_code} ${value} %{exitcode}\\n`)}`;
   const request = quote(url.href);
   const one = (way: Way) => {
-    const to = beforePort(way.address);
-    const curl = `curl -q -s -m 120${insecure ? " -k" : ""} --connect-to ${quote(`${url.hostname}:${port}:${to}:${way.port}`)}`;
+    const curl = `curl -q -s -m 120${insecure ? " -k" : ""} --connect-to ${quote(`${url.hostname}:${portOf(url)}:${beforePort(way.address)}:${way.port}`)}`;
     const transfer = (metric: Metric, size: string, rest: string) =>
       `${curl} -o /dev/null ${write(metric, `%{time_total} %{${size}}`)} ${rest}`;
     return [
       `echo ${quote(`@ ${way.name}`)}`,
-      ...(way.pings
-        ? [
-            `pings ${way.address.includes(":") || way.name === "ipv6" ? "6" : "4"} ${quote(way.address.replace(/^\[|\]$/g, ""))}`,
-          ]
-        : []),
+      ...(way.pings ? [`pings ${way.name === "ipv6" ? 6 : 4} ${quote(way.address)}`] : []),
       `n=0; while [ $n -lt ${each} ]; do n=$((n+1)); ${curl} -o /dev/null ${write("request", "%{time_total}")} ${request}; done`,
       `${curl} -H 'Connection: close' -Z --parallel-immediate --parallel-max ${atOnce} ${write("request8", "%{time_total}")} ${`-o /dev/null ${request} `.repeat(each)}`,
       ...(download === undefined ? [] : [transfer("download", "size_download", quote(download.href))]),
@@ -83,10 +80,9 @@ export function lineScript(ways: readonly Way[], load: Load): string {
     "exec </dev/null",
     "export LC_ALL=C",
     "for c in curl ping head; do command -v $c >/dev/null || { echo \"there is no '$c' here\" >&2; exit 3; }; done",
-    `pings() { ping -$1 -n -c ${each} -i 0.2 "$2" 2>/dev/null | sed -n 's/.*time[=<]\\([0-9.]*\\).*/rtt 0 \\1 0/p'; }`,
     // macOS has two commands.
-    '[ "$(uname)" != Darwin ] || pings() { c=ping; [ "$1" = 4 ] || c=ping6; $c -n -c ' +
-      `${each} -i 0.2 "$2" 2>/dev/null | sed -n 's/.*time[=<]\\([0-9.]*\\).*/rtt 0 \\1 0/p'; }`,
+    'pings() { c="ping -$1"; [ "$(uname)" != Darwin ] || case $1 in 4) c=ping ;; *) c=ping6 ;; esac; ' +
+      `$c -n -c ${each} -i 0.2 "$2" 2>/dev/null | sed -n 's/.*time[=<]\\([0-9.]*\\).*/rtt 0 \\1 0/p'; }`,
     `round=0; while [ $round -lt ${rounds} ]; do`,
     'round=$((round+1)); echo "@@ $round"',
     ...ways.flatMap(one),

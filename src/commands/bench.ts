@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import type { Load, Miss, Way } from "../bench/line.js";
+import { type Load, type Miss, portOf, type Way } from "../bench/line.js";
 import { relayScript, stopRelay } from "../bench/relay.js";
 import { longestSeconds, runLine } from "../bench/run-line.js";
 import { summarize } from "../bench/statistics.js";
@@ -40,7 +40,7 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
           hint: `'ds4 status ${site.name}' shows what differs, 'ds4 apply ${site.name}' sets it right`,
         });
       }
-      const port = Number(load.url.port || (load.url.protocol === "https:" ? 443 : 80));
+      const port = portOf(load.url);
       const known = waysOf(site, design, port, options.ipv6);
       const notes: string[] = [];
       const ipv6 = known.find(({ name }) => name === "ipv6")?.address;

@@ -58,8 +58,9 @@ export function changeScript(plan: HostPlan, guard: readonly string[] = []): str
 
 /** The scripts of all hosts, one after the other where a host has several, as `apply` runs them. */
 export function changeScripts(plan: SitePlan): Readonly<Partial<Record<HostName, string>>> {
+  const all = stagesOfSite(plan);
   const parts = mapHosts(plan, (_, host) =>
-    stagesOfSite(plan)
+    all
       .flatMap((stage) => stage[host] ?? [])
       .filter(({ changes }) => changes.length > 0)
       .map((part) => changeScript(part))

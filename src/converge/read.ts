@@ -62,9 +62,7 @@ const readers: Readonly<Record<HostName, Reader>> = {
 
 /** One read script a host, all at once. @throws HostError where a host can't be read or isn't what it should be. */
 export async function readHosts(site: Site, shells: Shells, more: More = {}): Promise<Reading> {
-  return (await onHosts(shells, (shell, host) =>
-    (readers[host] as Reader)(site, shell, more[host]),
-  )) as Reading;
+  return (await onHosts(shells, (shell, host) => readers[host](site, shell, more[host]))) as Reading;
 }
 
 /** Probes beside the usual ones, whose sections the reading then has, too. */

@@ -1,6 +1,7 @@
 import { type Probe, required, type Section } from "../core/script.js";
 import type { HomeDesign } from "../hosts/home/design.js";
 import type { Site } from "../inventory/site.js";
+import { countPackets } from "./counters.js";
 import { visitorIPv4 } from "./visitor.js";
 import type { WitnessSeen } from "./witness.js";
 
@@ -24,11 +25,9 @@ export function readHomeWitness(
   site: Site,
   { local, remote, home }: Pick<HomeDesign, "local" | "remote" | "home">,
 ): WitnessSeen {
-  const lines = required(section, "the counters on the home machine").split("\n");
+  const saved = required(section, "the counters on the home machine");
   const count = (chain: string, match: string) =>
-    lines
-      .filter((line) => `${line} `.includes(` -A DS4-${chain} ${match} `))
-      .reduce((sum, line) => sum + Number(/^\[(\d+):/.exec(line)?.[1] ?? 0), 0);
+    countPackets(saved, (line) => `${line} `.includes(` -A DS4-${chain} ${match} `));
   const tunnel = site.tunnel.name;
   return {
     outer_in: count("INPUT", `-s ${local}/128 -d ${remote}/128`),

@@ -2,6 +2,7 @@ import { type Probe, quote, required, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
 import { type Site, serversOf } from "../inventory/site.js";
 import { attempts } from "./attempts.js";
+import { countPackets } from "./counters.js";
 
 /**
  * The address from which the visitor comes: of the range for benchmarks (RFC 2544), which no real visitor has. Its
@@ -150,8 +151,8 @@ export function readVisitor(section: Section | undefined, site: Site, design: De
 
 /** The packets that a rule of ds4's counted. */
 function packets(saved: string, pattern: string): number {
-  return saved
-    .split("\n")
-    .filter((line) => line.includes(` -A DS4-`) && line.includes(` ${pattern} `) && line.endsWith("ACCEPT"))
-    .reduce((sum, line) => sum + Number(/^\[(\d+):/.exec(line)?.[1] ?? 0), 0);
+  return countPackets(
+    saved,
+    (line) => line.includes(" -A DS4-") && line.includes(` ${pattern} `) && line.endsWith("ACCEPT"),
+  );
 }

@@ -33,21 +33,14 @@ export function describeMeasured(summaries: readonly Summary[], base: WayName): 
       way: names[summary.way],
       median: `${show(summary.median)} ${summary.unit}`,
       range: `${show(summary.min)} to ${show(summary.max)}`,
-      count: `${summary.samples}`,
       ratio: ratio === undefined ? "" : `${ratio.toFixed(2)}x`,
       bar: "█".repeat(Math.max(1, Math.round((summary.median / largest) * width))),
     };
   });
-  const widest = (field: "way" | "median" | "range" | "count" | "ratio") =>
+  const widest = (field: "way" | "median" | "range" | "ratio") =>
     Math.max(...rows.map((row) => row[field].length));
   const lines = rows.flatMap((row, at) => [
-    ...(rows[at - 1]?.metric === row.metric
-      ? []
-      : [
-          chalk.bold(
-            `${titles[row.metric]}${row.metric === "rtt" || row.metric.startsWith("request") ? "" : ""}`,
-          ),
-        ]),
+    ...(rows[at - 1]?.metric === row.metric ? [] : [chalk.bold(titles[row.metric])]),
     [
       `  ${row.way.padEnd(widest("way"))}`,
       row.median.padStart(widest("median")),

@@ -80,12 +80,13 @@ build_image() {
 		install -m 0600 "$1/etc/lab/authorized_keys" "$to/authorized_keys"
 		rm -f "$1/etc/resolv.conf" "$1/setup"
 	KEY
+	# While apt still knows where packages are; at home, none is installed.
+	repository=$(cat /dev/null "${parts[@]/%//repository}" 2>/dev/null | sed 's/#.*//' | xargs)
+	if [ -n "$repository" ] && [ "${name%%-*}" != home ]; then
+		cp "$lab_source/repository.sh" "$work/"
+		hooks+=(--customize-hook="sh '$work/repository.sh' \"\$1\" $repository")
+	fi
 	for part in "${parts[@]}"; do
-		if [ -e "$part/repository" ]; then
-			repository=$(sed 's/#.*//' "$part/repository" | xargs)
-			cp "$lab_source/repository.sh" "$work/"
-			hooks+=(--customize-hook="sh '$work/repository.sh' \"\$1\" $repository")
-		fi
 		[ -e "$part/setup" ] || continue
 		hooks+=(--customize-hook="upload '$part/setup' /setup"
 			--customize-hook="chroot \"\$1\" sh /setup")

@@ -5,7 +5,7 @@ export const publicIPv4 = "203.0.113.144";
 export const server = "192.168.1.210";
 export const client = "198.51.100.220";
 /** The address from which the home's other machines come, by the provider's AFTR. */
-const aftr = "192.0.2.1";
+export const aftr = "192.0.2.1";
 
 /** The address that the home server saw, asked for over HTTP. */
 async function seenBy(machine: string, address: string): Promise<string> {
