@@ -1,7 +1,29 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { everything, type Mode, modes } from "./test/lab/modes.js";
+
+/** How many labs run side by side, each for one test file at a time. */
+const labs = Number(process.env.DS4_LABS ?? 1);
+
+const labOf = (name: string) => `lab-${name}`;
+
+/** Mode after mode, so that a lab seldom has to become another one; in each, what takes longest first. */
+class ModeAfterMode extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const order = Object.keys(modes).map(labOf);
+    const rank = ({ project }: TestSpecification) => order.indexOf(project.name);
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
+
+const files = ({ tests, bounded }: Mode) =>
+  (everything ? tests : bounded).map((path) =>
+    path.endsWith(".ts") ? `test/lab/${path}` : `test/lab/${path}/**/*.test.ts`,
+  );
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: ModeAfterMode },
     projects: [
       {
         // Without isolation, which would load everything anew for each file: a third of the time.
@@ -24,7 +46,7 @@ export default defineConfig({
         },
       },
       {
-        // One lab, one machine state: files and tests run one after another.
+        // Labs of its own, as many as it has a use for.
         test: {
           name: "contract",
           include: ["test/contract/**/*.test.ts"],
@@ -32,15 +54,19 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      {
+      // One lab, one machine state: the tests of a file run one after another.
+      ...Object.entries(modes).map(([name, mode]) => ({
         test: {
-          name: "lab",
-          include: ["test/lab/**/*.test.ts"],
+          name: labOf(name),
+          include: files(mode),
+          setupFiles: ["test/lab/up.ts"],
+          env: { DS4_LAB_MODE: name },
           testTimeout: 300_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          maxWorkers: labs,
+          sequence: { groupOrder: 1 },
         },
-      },
+      })),
     ],
   },
 });

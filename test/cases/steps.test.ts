@@ -99,7 +99,7 @@ describe("the scripts of the cases", () => {
 
 it.runIf(process.env.CAPTURE)("captures both hosts of the lab", { timeout: 300_000 }, async () => {
   const state = process.env.CAPTURE ?? "";
-  const name = process.env.DS4_LAB_HOME === "linux" ? "lab-linux" : "lab";
+  const name = process.env.CAPTURE_SITE ?? "lab";
   const site = await loadSite(fileURLToPath(new URL(`../../inventory/${name}.yaml`, import.meta.url)));
   const hosts = Object.fromEntries(
     hostsOf(site).map((host) => [host, recordingShell(state, host)]),

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Outcome, recordings } from "./recording.js";
 import { Router } from "./router.js";
 import { SshClient } from "./ssh-client.js";
@@ -17,6 +17,7 @@ describe("the router's SSH server behaves as recorded", () => {
     await router.reset();
     await client.prepare(router.sshConfig);
   }, 300_000);
+  afterAll(() => router.stop(), 60_000);
 
   test.each([
     [8, 8900],

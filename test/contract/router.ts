@@ -8,8 +8,8 @@ import type { Outcome } from "./recording.js";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const stateFolder =
-  process.env.DS4_LAB_DIR ?? `${process.env.XDG_STATE_HOME ?? `${homedir()}/.local/state`}/ds4-lab`;
+/** Beside the lab that the user may have up. */
+const stateFolder = `${process.env.DS4_LAB_DIR ?? `${process.env.XDG_STATE_HOME ?? `${homedir()}/.local/state`}/ds4-lab`}-contract`;
 
 /** Seconds to wait. */
 export const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -123,7 +123,6 @@ export class Routers {
   readonly #waiting: ((router: Router) => void)[] = [];
   #booting = Promise.resolve();
 
-  /** The first one's lab is the usual one, the others' are beside it. */
   constructor(count: number) {
     this.#all = Array.from(
       { length: count },
@@ -147,8 +146,7 @@ export class Routers {
     else this.#free.push(router);
   }
 
-  /** Stops the labs that aren't the usual one. */
   async stop(): Promise<void> {
-    await Promise.all(this.#all.slice(1).map((router) => router.stop()));
+    await Promise.all(this.#all.map((router) => router.stop()));
   }
 }

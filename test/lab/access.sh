@@ -6,6 +6,7 @@ write_ssh_config() {
 	# shellcheck source=/dev/null
 	. "$state/ports"
 	install -m 0600 "$cache/key" "$state/key"
+	# Each also by the address that the examples have for it.
 	ssh_host() {
 		printf 'Host %s\n\tHostName %s\n\tPort %s\n\tUser %s\n\tIdentityFile %s\n\tUserKnownHostsFile %s\n' \
 			"$1" "$2" "$3" "$4" "$state/key" "$state/known_hosts"
@@ -13,10 +14,10 @@ write_ssh_config() {
 	}
 	{
 		ssh_host world 127.0.0.1 "$ssh_world" root
-		ssh_host vps 127.0.0.1 "$ssh_vps" root
+		ssh_host "vps 203.0.113.144" 127.0.0.1 "$ssh_vps" root
 		ssh_host vps-admin 127.0.0.1 "$ssh_vps" admin
 		ssh_host vps6 2001:db8:1::10 22 root world
-		if [ "${machines[2]}" = home ]; then ssh_host home 127.0.0.1 "$ssh_home" root; else ssh_host router 127.0.0.1 "$ssh_router" root; fi
+		if [ "${machines[2]}" = home ]; then ssh_host "home 192.168.1.210" 127.0.0.1 "$ssh_home" root; else ssh_host "router 192.168.1.1" 127.0.0.1 "$ssh_router" root; fi
 	} >"$state/ssh_config"
 }
 

@@ -1,4 +1,5 @@
-import { atHome, type ds4Json } from "./machines.js";
+import { type ds4Json, mode } from "./machines.js";
+import type { LabHost } from "./modes.js";
 import { publicIPv4, server } from "./visitor.js";
 
 /** Something done by hand to a machine, and how `ds4 status` must name it: `host step id`, with the fields. */
@@ -6,7 +7,7 @@ export type Damage = {
   readonly name: string;
   /** Damages of one round don't touch each other, and are done, named and mended together. */
   readonly round: number;
-  readonly machine: "vps" | "router" | "home";
+  readonly machine: LabHost;
   readonly script: string;
   readonly drift: readonly string[];
 };
@@ -25,7 +26,7 @@ export function named(changes: Changes): string[] {
 const local = "2001:db8:1:0:203:0:113:144";
 const remote = "2001:db8:100:0:203:0:113:144";
 
-const onVps: readonly Damage[] = [
+const onTunnel: readonly Damage[] = [
   {
     name: "a rule gone",
     round: 1,
@@ -160,6 +161,10 @@ const onVps: readonly Damage[] = [
     script: `ip route del unreachable ${server} metric 4000000000`,
     drift: [`vps route ${server}/unreachable: missing`],
   },
+];
+
+/** In every mode. */
+const onVps: readonly Damage[] = [
   {
     name: "the boot script edited",
     round: 1,
@@ -187,6 +192,66 @@ const onVps: readonly Damage[] = [
     machine: "vps",
     script: "systemctl -q disable ds4.service",
     drift: ["vps unit ds4.service: enabled"],
+  },
+];
+
+/** The example's relays: TCP 80, 443 and 8080, TCP and UDP 9000. */
+const onRelay: readonly Damage[] = [
+  {
+    name: "a relay stopped",
+    round: 1,
+    machine: "vps",
+    script: "systemctl stop ds4-relay-tcp-80.service",
+    drift: ["vps socat tcp/80: missing"],
+  },
+  {
+    name: "a relay's unit edited",
+    round: 1,
+    machine: "vps",
+    script: "sed -i 's/^MemoryMax=.*/MemoryMax=1G/' /etc/systemd/system/ds4-relay-tcp-443.service",
+    drift: ["vps relay tcp/443: content"],
+  },
+  {
+    name: "a relay's unit disabled",
+    round: 1,
+    machine: "vps",
+    script: "systemctl -q disable ds4-relay-tcp-8080.service",
+    drift: ["vps relay tcp/8080: enabled"],
+  },
+  {
+    name: "a relay's unit removed",
+    round: 1,
+    machine: "vps",
+    script: "rm /etc/systemd/system/ds4-relay-udp-9000.service",
+    drift: ["mode", "owner", "content"].map((field) => `vps relay udp/9000: ${field}`),
+  },
+  {
+    name: "a rule gone",
+    round: 1,
+    machine: "vps",
+    script: "iptables -D DS4-RELAY 1",
+    drift: ["vps chains relay: filter DS4-RELAY"],
+  },
+  {
+    name: "a jump doubled",
+    round: 1,
+    machine: "vps",
+    script: "iptables -A INPUT -j DS4-RELAY",
+    drift: ["vps chains relay: filter INPUT jump"],
+  },
+  {
+    name: "a relay's unit readable by root alone",
+    round: 2,
+    machine: "vps",
+    script: "chmod 600 /etc/systemd/system/ds4-relay-tcp-80.service",
+    drift: ["vps relay tcp/80: mode"],
+  },
+  {
+    name: "all rules flushed",
+    round: 2,
+    machine: "vps",
+    script: "nft flush ruleset",
+    drift: ["vps chains relay: missing"],
   },
 ];
 
@@ -425,4 +490,7 @@ const onHome: readonly Damage[] = [
   },
 ];
 
-export const damages: readonly Damage[] = [...onVps, ...(atHome === "home" ? onHome : onRouter)];
+export const damages: readonly Damage[] = [
+  ...onVps,
+  ...(mode.hosts.length === 1 ? onRelay : [...onTunnel, ...(mode.home === "linux" ? onHome : onRouter)]),
+];

@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
-import { atHome, eventually, type LabHost, lab, must, on } from "./machines.js";
+import { eventually, lab, mode, must, on } from "./machines.js";
+import type { LabHost } from "./modes.js";
 
 /** Something that goes wrong in the middle of a change, and what ends it again. */
 export type Fault = {
@@ -104,6 +105,9 @@ export const faults: readonly Fault[] = [
   },
 ];
 
+const lastHost = mode.hosts.at(-1) ?? "vps";
+const viaTunnel = mode.hosts.length === 2;
+
 /** What is wrong from the beginning, and how a change must end then. */
 export type Condition = {
   readonly name: string;
@@ -129,21 +133,25 @@ export const conditions: readonly Condition[] = [
     ends: "applied",
     seldom: true,
   },
-  {
-    name: "protocol 4 dropped by the VPS's provider",
-    prepare: () => lab("link", "vps", "proto4", "drop"),
-    mend: () => lab("link", "vps", "clear"),
-    ends: "before",
-    seldom: true,
-  },
-  {
-    name: "protocol 4 dropped on the home side",
-    prepare: () => lab("link", "wan", "proto4", "drop"),
-    mend: () => lab("link", "wan", "clear"),
-    ends: "before",
-  },
+  ...(viaTunnel
+    ? [
+        {
+          name: "protocol 4 dropped by the VPS's provider",
+          prepare: () => lab("link", "vps", "proto4", "drop"),
+          mend: () => lab("link", "vps", "clear"),
+          ends: "before" as const,
+          seldom: true,
+        },
+        {
+          name: "protocol 4 dropped on the home side",
+          prepare: () => lab("link", "wan", "proto4", "drop"),
+          mend: () => lab("link", "wan", "clear"),
+          ends: "before" as const,
+        },
+      ]
+    : []),
   // Where it is the host itself, that one can't be reached.
-  ...(atHome === "home"
+  ...(mode.home === "linux"
     ? []
     : [
         {
@@ -166,9 +174,9 @@ export const conditions: readonly Condition[] = [
     ends: "before",
   },
   {
-    name: `the ${atHome}'s disk read-only`,
-    prepare: () => must(atHome, "mount -o remount,ro /"),
-    mend: () => must(atHome, "mount -o remount,rw /"),
+    name: `the ${lastHost}'s disk read-only`,
+    prepare: () => must(lastHost, "mount -o remount,ro /"),
+    mend: () => must(lastHost, "mount -o remount,rw /"),
     ends: "before",
   },
 ];

@@ -2,10 +2,13 @@
 # The one kernel of all machines: Debian's, with an initrd that does nothing but
 # mount the disk. Sourced by scripts/lab.
 
+# The file that says which kernel is there.
+kernel_stamp() { echo "$cache/kernel-$(hash_of "$lab_source/kernel.sh" "$lab_source/initrd-init")"; }
+
 # Makes vmlinuz, initrd and modules.tar (usr/lib/modules/…) in the cache.
 ensure_kernel() {
 	local stamp work version mirror=()
-	stamp=$cache/kernel-$(hash_of "$lab_source/kernel.sh" "$lab_source/initrd-init")
+	stamp=$(kernel_stamp)
 	[ -e "$stamp" ] && return
 	say "getting the kernel"
 	work=$(mktemp -d "${TMPDIR:-/tmp}/ds4-lab-kernel.XXXXXX")

@@ -1,32 +1,55 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { everything, type LabHost, type Mode, type ModeName, modes } from "./modes.js";
 
 const run = promisify(execFile);
 export const root = fileURLToPath(new URL("../..", import.meta.url));
+/** Where several test files run at once, each has a lab of its own. */
+const worker = Number(process.env.VITEST_POOL_ID ?? 1);
 const stateFolder =
-  process.env.DS4_LAB_DIR ?? `${process.env.XDG_STATE_HOME ?? `${homedir()}/.local/state`}/ds4-lab`;
+  (process.env.DS4_LAB_DIR ?? `${process.env.XDG_STATE_HOME ?? `${homedir()}/.local/state`}/ds4-lab`) +
+  (worker > 1 ? `-${worker}` : "");
 
 /** The lab's ssh_config: hosts `vps`, `vps6`, `vps-admin`, `router` or `home`, `world`. */
 export const sshConfig = `${stateFolder}/ssh_config`;
 
-/** Which network manager the lab's VPS has now. */
-export const vpsVariant = process.env.DS4_LAB_VPS === "networkd" ? "networkd" : "ifupdown";
+const modeName = (process.env.DS4_LAB_MODE ?? "router") as ModeName;
+export const mode: Mode = modes[modeName];
 
-/** What ends the tunnel at home now, and the site that says so. */
-export const atHome: LabHost = process.env.DS4_LAB_HOME === "linux" ? "home" : "router";
-export const site = atHome === "home" ? "lab-linux" : "lab";
+/** Whether the tests of every mode leave nothing out: what is the same code in another mode is tried there. */
+export const thorough = everything || modeName === "router";
 
-/** A host of the site. */
-export type LabHost = "vps" | "router" | "home";
+/** The site's file as it is shipped, under its name. */
+export const { site } = mode;
+
+/** The hosts' names as ds4 puts them before what it does on all of them. */
+export const hosts = mode.hosts.join(", ");
+
+/** The two machines that a user has, whether the mode changes both or not. */
+export const machines: readonly LabHost[] = ["vps", mode.home === "linux" ? "home" : "router"];
+
+const folder = mkdtempSync(join(tmpdir(), "ds4-site-"));
+process.on("exit", () => rmSync(folder, { recursive: true }));
+
+/** A site in the place of the mode's, with these lines beside its VPS: the arguments that name it. */
+export function siteOf(...lines: readonly string[]): readonly string[] {
+  writeFileSync(join(folder, `${site}.yaml`), ["vps: { ssh: vps }", ...lines, ""].join("\n"));
+  return [site, "-i", folder];
+}
+
+/** The same with the lab's router. */
+export const routerSite = (...lines: readonly string[]) => siteOf("router: { ssh: router }", ...lines);
 
 export type Ended = { readonly stdout: string; readonly stderr: string; readonly code: number };
 
 async function end(file: string, args: readonly string[], input = ""): Promise<Ended> {
-  const work = run(file, [...args], { cwd: root, maxBuffer: 64 << 20 });
+  const env = { ...process.env, DS4_LAB_DIR: stateFolder };
+  const work = run(file, [...args], { cwd: root, env, maxBuffer: 64 << 20 });
   work.child.stdin?.on("error", () => {}); // a command may end before it has read
   work.child.stdin?.end(input);
   try {
@@ -120,21 +143,47 @@ export async function applied(): Promise<void> {
  * Puts the lab into a state that takes long to come to: the first time by `make`, from a clean one, then by a snapshot,
  * whose name says what the state was made of.
  */
-export async function startFrom(name: string, madeOf: string, make: () => Promise<unknown>): Promise<void> {
+export async function startFrom(
+  name: string,
+  madeOf: string,
+  make: () => Promise<unknown>,
+  clean: () => Promise<unknown> = () => lab("reset"),
+): Promise<void> {
   const snapshot = `${name}-${createHash("sha256").update(madeOf).digest("hex").slice(0, 12)}`;
   if ((await end(`${root}/scripts/lab`, ["load", snapshot])).code === 0) return;
-  await lab("reset");
+  await clean();
   await make();
   await lab("save", snapshot);
 }
 
+/** What a relay's user has to do at home beforehand: the router lets the ports in to both servers by IPv6. */
+const letIn = `for n in 210 211; do uci -q batch <<UCI
+set firewall.in$n=rule
+set firewall.in$n.name='in$n'
+set firewall.in$n.src='wan'
+set firewall.in$n.dest='lan'
+set firewall.in$n.family='ipv6'
+set firewall.in$n.proto='tcp udp'
+set firewall.in$n.dest_ip='2001:db8:100::$n'
+set firewall.in$n.dest_port='80 443 9000'
+set firewall.in$n.target='ACCEPT'
+UCI
+done
+uci commit firewall; /etc/init.d/firewall reload >/dev/null 2>&1; sleep 2`;
+
+/** The state in which ds4 has done nothing yet. */
+export async function startClean(): Promise<void> {
+  if (modeName !== "relay") await lab("reset");
+  else await startFrom("let-in", letIn, () => must("router", letIn));
+}
+
 /** The state that `applied` leaves. */
-export function startApplied(): Promise<void> {
+export async function startApplied(): Promise<void> {
   const paths = readdirSync(`${root}/dist`, { recursive: true, encoding: "utf8" }).sort();
   const code = paths
     .filter((path) => path.endsWith(".js"))
-    .map((path) => readFileSync(`${root}/dist/${path}`));
-  return startFrom("applied", code.join("\n"), applied);
+    .map((path) => readFileSync(`${root}/dist/${path}`, "utf8"));
+  await startFrom("applied", [site, ...code].join("\n"), applied, startClean);
 }
 
 /** Tries again until it holds, for what takes a moment after a reboot or a reload. */
@@ -167,6 +216,7 @@ export async function reboot(...machines: readonly string[]): Promise<void> {
 /** A command on a machine that runs until `stop`, which resolves to its output. */
 export function background(machine: string, script: string): { stop(): Promise<string> } {
   const child = spawn(`${root}/scripts/lab`, ["ssh", machine, script], {
+    env: { ...process.env, DS4_LAB_DIR: stateFolder },
     // Not its standard error: the shared connection that it may open holds that for minutes.
     stdio: ["ignore", "pipe", "ignore"],
     // A group of its own, so that `ssh` ends with it.

@@ -1,7 +1,8 @@
-import { atHome, must } from "./machines.js";
+import { machines, must } from "./machines.js";
+import type { LabHost } from "./modes.js";
 
 /** Everything about a Debian that `teardown` has to give back, as text; counters and ids left out. */
-export function debianSnapshot(machine: string): Promise<string> {
+function debianSnapshot(machine: string): Promise<string> {
   return must(
     machine,
     `exec 2>/dev/null
@@ -20,8 +21,16 @@ true`,
   );
 }
 
-/** The same of what ends the tunnel at home. */
-export const homeSnapshot = () => (atHome === "home" ? debianSnapshot("home") : routerSnapshot());
+/** The same of any machine. */
+export const snapshotOf = (machine: LabHost) =>
+  machine === "router" ? routerSnapshot() : debianSnapshot(machine);
+
+/** Both machines that a user has, in the order of `machines`. */
+export async function snapshots(): Promise<readonly string[]> {
+  const all: string[] = [];
+  for (const machine of machines) all.push(await snapshotOf(machine));
+  return all;
+}
 
 /** The same of the router: \`uci export\` instead of the files under /etc/config, which every commit rewrites. */
 export function routerSnapshot(): Promise<string> {

@@ -31,14 +31,18 @@ lab_up() {
 	fi
 	# One that runs from another image, or is alone, starts anew with the others.
 	lab_down
-	choose_ports
-	write_ssh_config
-	for name in "${machines[@]}"; do
-		start_booted "$name" && continue
-		new_disk "$name" "${image[$name]}"
-		start_machine "$name" || die "$name could not be started"
-		fresh+=("$name")
-	done
+	# Another lab that comes up now would find the same ports free.
+	{
+		flock 9
+		choose_ports
+		write_ssh_config
+		for name in "${machines[@]}"; do
+			start_booted "$name" && continue
+			new_disk "$name" "${image[$name]}"
+			start_machine "$name" || die "$name could not be started"
+			fresh+=("$name")
+		done
+	} 9>"$cache/ports.lock"
 	if [ ${#fresh[@]} -gt 0 ]; then
 		say "booting ${fresh[*]}"
 		await_boot "${fresh[@]}"
@@ -63,9 +67,10 @@ all_running() {
 	done
 }
 
-# One builder at a time: all labs of a user share the cache.
+# One builder at a time: all labs of a user share the cache. What needs none doesn't wait for it.
 build_all() {
 	mkdir -p "$cache" "$state" && chmod 0700 "$cache" "$state"
+	all_built "$@" && return
 	{
 		flock 9
 		require_system
@@ -74,6 +79,13 @@ build_all() {
 		ensure_images "$@" || exit 1
 		prune_cache
 	} 9>"$cache/lock"
+}
+
+# Whether nothing has to be built for these images; each counts as used.
+all_built() {
+	local name
+	[ -e "$cache/key" ] && [ -e "$(kernel_stamp)" ] || return
+	for name in "$@"; do touch -c "$(image_of "$name")" && [ -e "$(image_of "$name")" ] || return; done
 }
 
 # Goes on with a machine where it was when this image was first booted.

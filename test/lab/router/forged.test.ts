@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Forged, forge, named, type Seen } from "./forge.js";
-import { startApplied } from "./machines.js";
-import { client, publicIPv4, server } from "./visitor.js";
+import { type Forged, forge, named, type Seen } from "../forge.js";
+import { startApplied } from "../machines.js";
+import { client, publicIPv4, server } from "../visitor.js";
 
 const vpsEnd = "2001:db8:1:0:203:0:113:144";
 const routerEnd = "2001:db8:100:0:203:0:113:144";

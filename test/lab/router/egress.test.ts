@@ -1,9 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Forged, forge, named } from "./forge.js";
-import { background, ds4, ds4Json, eventually, must, on, startApplied } from "./machines.js";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Forged, forge, named } from "../forge.js";
+import {
+  background,
+  ds4,
+  ds4Json,
+  eventually,
+  must,
+  on,
+  routerSite,
+  site,
+  startApplied,
+} from "../machines.js";
 import {
   aftr,
   client,
@@ -13,29 +20,18 @@ import {
   pinging,
   publicIPv4,
   server,
-} from "./visitor.js";
-
-/** A folder for the site `lab`, which changes from test to test. */
-const folder = mkdtempSync(join(tmpdir(), "ds4-egress-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-/** The lab's site with these lines. */
-function site(...lines: readonly string[]): readonly string[] {
-  writeFileSync(
-    join(folder, "lab.yaml"),
-    ["vps: { ssh: vps }", "router: { ssh: router }", ...lines, ""].join("\n"),
-  );
-  return ["lab", "-i", folder];
-}
+} from "../visitor.js";
 
 async function applied(...lines: readonly string[]): Promise<void> {
-  const { errors, proofs } = await ds4Json("apply", ...site(...lines), "--yes");
+  const { errors, proofs } = await ds4Json("apply", ...routerSite(...lines), "--yes");
   expect(errors).toEqual([]);
   expect(proofs?.filter(({ proved }) => proved === false)).toEqual([]);
 }
 
 const drift = async (...lines: readonly string[]) =>
-  (await ds4Json("status", ...site(...lines))).changes.map(({ host, step, id }) => `${host} ${step} ${id}`);
+  (await ds4Json("status", ...routerSite(...lines))).changes.map(
+    ({ host, step, id }) => `${host} ${step} ${id}`,
+  );
 
 /**
  * Packets in the router's tunnel, both ways, from and to these addresses while something runs: by themselves those of a
@@ -171,7 +167,7 @@ uci delete network.ds4_rule_table.mark; uci commit network`,
   });
 
   test("is gone without a trace after a teardown", async () => {
-    expect((await ds4("teardown", "lab", "--yes")).code).toBe(0);
+    expect((await ds4("teardown", site, "--yes")).code).toBe(0);
     expect(
       await must(
         "router",

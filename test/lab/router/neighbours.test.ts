@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { ds4Json, eventually, lab, must, startFrom } from "./machines.js";
-import { install, neighbours, onRouter, own } from "./neighbours.js";
-import { homeSnapshot } from "./snapshot.js";
-import { expectNoPath, expectPath, expectWaysOut } from "./visitor.js";
+import { ds4Json, eventually, lab, must, site, startFrom } from "../machines.js";
+import { install, neighbours, onRouter, own } from "../neighbours.js";
+import { snapshotOf } from "../snapshot.js";
+import { expectNoPath, expectPath, expectWaysOut } from "../visitor.js";
 
 /** Visitors come in; what the server begins goes out, without a state of the tunnel's that lets it through. */
 async function expectBothWays(): Promise<void> {
@@ -12,7 +12,7 @@ async function expectBothWays(): Promise<void> {
 }
 
 async function expectInSync(): Promise<void> {
-  const { result, changes, errors } = await ds4Json("status", "lab");
+  const { result, changes, errors } = await ds4Json("status", site);
   expect({ result, changes, errors }).toEqual({ result: "in-sync", changes: [], errors: [] });
 }
 
@@ -33,7 +33,7 @@ describe.runIf(asked)("others on the VPS", () => {
 
     test.runIf(refused)("ds4 apply says what has to be done first", async () => {
       if (!refused) return;
-      const { result, errors } = await ds4Json("apply", "lab", "--yes");
+      const { result, errors } = await ds4Json("apply", site, "--yes");
       expect(result).toBe("failed");
       expect(errors[0]?.message).toMatch(refused.says);
       await must("vps", refused.cure(errors[0]?.hint ?? ""));
@@ -41,7 +41,7 @@ describe.runIf(asked)("others on the VPS", () => {
 
     test("ds4 apply sets up the path beside it, and says what that means for it", async () => {
       before = await must("vps", own);
-      const { result, notes, errors } = await ds4Json("apply", "lab", "--yes");
+      const { result, notes, errors } = await ds4Json("apply", site, "--yes");
       expect({ result, errors }).toEqual({ result: "changed", errors: [] });
       if (note) expect(notes.join("\n")).toMatch(note);
       await expectBothWays();
@@ -56,7 +56,7 @@ describe.runIf(asked)("others on the VPS", () => {
     });
 
     test("ds4 teardown leaves it as it was, and working", async () => {
-      expect(await ds4Json("teardown", "lab", "--yes")).toMatchObject({ result: "changed", errors: [] });
+      expect(await ds4Json("teardown", site, "--yes")).toMatchObject({ result: "changed", errors: [] });
       await expectNoPath();
       expect(await must("vps", own)).toBe(before);
       expect(await must("vps", alive)).toBe("alive");
@@ -70,11 +70,11 @@ describe.runIf(asked)("others on the router", () => {
   beforeAll(async () => {
     await lab("reset");
     await must("router", onRouter);
-    before = await homeSnapshot();
+    before = await snapshotOf("router");
   });
 
   test("ds4 apply says whose rules are asked before its own, and sets up the path", async () => {
-    const { result, notes, errors } = await ds4Json("apply", "lab", "--yes");
+    const { result, notes, errors } = await ds4Json("apply", site, "--yes");
     expect({ result, errors }).toEqual({ result: "changed", errors: [] });
     expect(notes.join("\n")).toMatch(
       /rules by mark come before ds4's .*2001: from all fwmark 0x100\/0x3f00 lookup 1\b/,
@@ -92,8 +92,8 @@ describe.runIf(asked)("others on the router", () => {
   );
 
   test("ds4 teardown leaves them as they were", async () => {
-    expect(await ds4Json("teardown", "lab", "--yes")).toMatchObject({ result: "changed", errors: [] });
-    expect(await homeSnapshot()).toBe(before);
+    expect(await ds4Json("teardown", site, "--yes")).toMatchObject({ result: "changed", errors: [] });
+    expect(await snapshotOf("router")).toBe(before);
   });
 
   test("a rule that would take the server's packets away is refused", async () => {
@@ -101,7 +101,7 @@ describe.runIf(asked)("others on the router", () => {
       "router",
       "ip route add default dev br-lan table 77; ip rule add from 192.168.1.0/24 lookup 77 priority 900",
     );
-    const { result, errors } = await ds4Json("apply", "lab", "--yes");
+    const { result, errors } = await ds4Json("apply", site, "--yes");
     expect(result).toBe("failed");
     expect(errors[0]?.message).toContain(
       "'900: from 192.168.1.0/24 lookup 77' on the router comes before ds4's",

@@ -2,14 +2,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ds4, ds4Json, must, root, startApplied } from "./machines.js";
+import { ds4, ds4Json, must, root, site, startApplied } from "../machines.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-bench-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const serverIPv6 = "2001:db8:100::210";
 const common = [
   ...[
-    "lab",
+    site,
     "--rounds",
     "1",
     "--count",
@@ -89,6 +89,6 @@ uci commit firewall && /etc/init.d/firewall reload`,
     await must("router", "ip link del wrap1");
     const { code, stderr } = await ds4("bench", ...common);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/lab is not in sync.*\n.*ds4 status lab/);
+    expect(stderr).toMatch(/example is not in sync.*\n.*ds4 status example/);
   });
 });

@@ -1,22 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { background, ds4, ds4Json, must, on, startApplied } from "./machines.js";
-import { client, expectNoPath, pinging, publicIPv4 } from "./visitor.js";
-
-/** A folder for the site `lab`, whose list changes from test to test. */
-const folder = mkdtempSync(join(tmpdir(), "ds4-forward-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+import { beforeAll, describe, expect, test } from "vitest";
+import { background, ds4, ds4Json, must, on, routerSite, site, startApplied } from "../machines.js";
+import { client, expectNoPath, pinging, publicIPv4 } from "../visitor.js";
 
 /** The lab's site with this list. */
 function list(entries: Readonly<Record<string, string>>): readonly string[] {
   const lines = Object.entries(entries).map(
-    ([server, traffic]) => `  - { server: ${server}, traffic: ${traffic} }\n`,
+    ([server, traffic]) => `  - { server: ${server}, traffic: ${traffic} }`,
   );
-  const text = `vps: { ssh: vps }\nrouter: { ssh: router }\nforward:\n${lines.join("")}`;
-  writeFileSync(join(folder, "lab.yaml"), text);
-  return ["lab", "-i", folder];
+  return routerSite("forward:", ...lines);
 }
 
 /** The machine at home that a visitor's request for a URL ends at, by its log; undefined where none answers. */
@@ -117,13 +108,13 @@ describe("chosen ports and several servers", () => {
     const { result, errors } = await ds4Json("apply", ...list({ [server]: "[icmp, tcp/22]" }), "--yes");
     expect(result).toBe("failed");
     expect(errors[0]?.message).toMatch(
-      /sshd on the VPS listens on tcp\/22, which 'tcp\/22' asks for .*lab\.yaml:4/,
+      /sshd on the VPS listens on tcp\/22, which 'tcp\/22' asks for .*example\.yaml:4/,
     );
   });
 
   test("teardown takes all of it away, with an inventory that knows one server alone", async () => {
     await ds4Json("apply", ...list(chosen), "--yes");
-    expect((await ds4("teardown", "lab", "--yes")).code).toBe(0);
+    expect((await ds4("teardown", site, "--yes")).code).toBe(0);
     await expectNoPath();
     expect(
       await must(

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { ds4Json, lab, must } from "./machines.js";
+import { ds4Json, lab, must, site } from "../machines.js";
 
 /** Hosts that can't or mustn't be changed, what `ds4 apply` says of each, and in the words of which hint. */
 const refusals = [
@@ -58,7 +58,7 @@ describe("what ds4 apply refuses, with nothing touched", () => {
 
   test.each(refusals)("$name", async ({ machine, script, says }) => {
     await must(machine, script);
-    const { result, exitCode, errors } = await ds4Json("apply", "lab", "--yes");
+    const { result, exitCode, errors } = await ds4Json("apply", site, "--yes");
     expect({ result, exitCode }).toEqual({ result: "failed", exitCode: 1 });
     expect(errors).toHaveLength(1);
     expect(errors[0]?.message).toMatch(says);

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Damage, damages, named } from "./damages.js";
-import { ds4Json, eventually, must, site, startApplied } from "./machines.js";
-import { expectPath } from "./visitor.js";
+import { type Damage, damages, named } from "../damages.js";
+import { ds4Json, eventually, must, site, startApplied } from "../machines.js";
+import { expectPath } from "../visitor.js";
 
 describe("what somebody breaks by hand", () => {
   beforeAll(startApplied);
