@@ -144,7 +144,6 @@ const viaTunnel: readonly Part[] = (() => {
 })();
 
 const relay: readonly Part[] = [
-  ["apply", "the change script killed", "vps", "vps: relay tcp/443"],
   ["apply", "the host's power cut", "vps", "vps: socat tcp/80"],
   ["teardown", "Ctrl-C", "vps", "vps: chains relay"],
 ];

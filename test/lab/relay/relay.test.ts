@@ -1,5 +1,16 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { ds4, ds4Json, eventually, must, on, site, siteOf, startApplied, startClean } from "../machines.js";
+import {
+  ds4,
+  ds4Json,
+  eventually,
+  must,
+  on,
+  site,
+  siteOf,
+  startApplied,
+  startClean,
+  startFrom,
+} from "../machines.js";
 import { snapshotOf, snapshots } from "../snapshot.js";
 import { client, expectNoPath, publicIPv4, relayed } from "../visitor.js";
 
@@ -26,8 +37,13 @@ async function seenBy(port: number, scheme = "http"): Promise<string | undefined
 
 let before: readonly string[] = [];
 
+/** A VPS that has socat already: installing it is what takes longest. That ds4 does so is seen in every-mode. */
+const socat =
+  "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends socat >/dev/null";
+const startWithSocat = () => startFrom("socat", socat, () => must("vps", socat), startClean);
+
 beforeAll(async () => {
-  await startClean();
+  await startWithSocat();
   before = await snapshots();
 });
 
@@ -90,7 +106,7 @@ describe("a relay", patience, () => {
 });
 
 describe("a relay to a name", patience, () => {
-  beforeAll(startClean);
+  beforeAll(startWithSocat);
 
   const named = () => siteOf(...relayTo("home.example", "[tcp/80, udp/9000]"));
   const point = (address: string) =>
@@ -134,7 +150,7 @@ describe("a relay to a name", patience, () => {
 });
 
 describe("a switch of modes", patience, () => {
-  beforeAll(startClean);
+  beforeAll(startWithSocat);
 
   const router = "router: { ssh: router }";
   const tunnel = () => siteOf(router, "server: 192.168.1.210");
@@ -184,7 +200,7 @@ describe("a switch of modes", patience, () => {
     expect(
       await must(
         "vps",
-        "ls -d /etc/systemd/system/ds4-relay-* 2>/dev/null; iptables-save | grep RELAY; pgrep socat; dpkg-query -W socat 2>/dev/null | grep socat; true",
+        "ls -d /etc/systemd/system/ds4-relay-* 2>/dev/null; iptables-save | grep RELAY; pgrep socat; true",
       ),
     ).toBe("");
     expect(await ds4Json("apply", ...tunnel(), "--yes")).toMatchObject({ result: "nothing-to-do" });
