@@ -80,7 +80,8 @@ describe("ds4 apply of the example, from clean", () => {
   test.runIf(viaTunnel)("packets in the tunnel carry no destination options: next header 4", async () => {
     const capture = must(
       "vps",
-      "timeout 20 tcpdump -c 2 -nn -i eth0 'ip6 proto 4 and src host 2001:db8:1:0:203:0:113:144' 2>/dev/null",
+      // The inner packet's source, the visitor, is where it is without an option before it.
+      "timeout 20 tcpdump -c 2 -nn -i eth0 'ip6 proto 4 and src host 2001:db8:1:0:203:0:113:144 and ip6[52:4] = 0xc63364dc' 2>/dev/null",
     );
     await new Promise((resolve) => setTimeout(resolve, 3000));
     await must("client", `ping -c 4 -W 5 ${publicIPv4}`);
