@@ -40,7 +40,9 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          testTimeout: 20_000,
+          // They take seconds; but machines for the lab may be built beside them.
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
           isolate: false,
           maxWorkers: "100%",
         },

@@ -132,14 +132,6 @@ export function checkUnconfirmed(site: Site, reading: AnyReading): void {
  * A host carries one site; another one's things would be taken for this one's. And a tunnel goes with both its ends.
  */
 export function checkOwner(site: Site, reading: AnyReading): void {
-  if (hostsOf(site).length === 1 && reading.vps.facts.owned?.tunnel !== undefined) {
-    throw new ConflictError(
-      "the VPS carries a tunnel of this site, and its other end is on a host that isn't in the inventory",
-      {
-        hint: `put 'router: …' or 'home: …' back into ${site.file}, also with 'mode: relay': then its end is taken away along with the VPS's; after that it can be left out`,
-      },
-    );
-  }
   for (const [host, { facts }] of hostEntries(reading)) {
     const owner = facts.owned?.site;
     if (owner !== undefined && owner !== site.name) {
@@ -147,5 +139,14 @@ export function checkOwner(site: Site, reading: AnyReading): void {
         hint: `'ds4 teardown ${owner}' first; or, if only the file was renamed, name it ${owner}.yaml again`,
       });
     }
+  }
+  const end = reading.vps.facts.owned?.tunnel?.atHome;
+  if (end !== undefined && reading[end] === undefined) {
+    throw new ConflictError(
+      `the VPS carries a tunnel of this site, and what ends it at home, ${end === "home" ? "a Linux machine" : "a router"}, isn't in the inventory`,
+      {
+        hint: `put '${end}: …' back into ${site.file}${hostsOf(site).length === 1 ? ", also with 'mode: relay': then its end is taken away along with the VPS's" : `, in the place of what is there now, and 'ds4 teardown ${site.name}' takes its end away`}; after that it can be left out`,
+      },
+    );
   }
 }

@@ -10,6 +10,8 @@ export type Owned = {
 
 export type OwnedTunnel = {
   readonly name: string;
+  /** What ends it at home: the inventory may name another one by now. */
+  readonly atHome: "router" | "home";
   /** This host's end of the tunnel. */
   readonly local: string;
   /** Whether `local` is an address that ds4 added, and not one that the host has anyway. */
@@ -25,6 +27,8 @@ export type OwnedTunnel = {
 /** What each value looks like. What doesn't is nothing that ds4 wrote: a host may say anything. */
 const forms = {
   site: /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_. -]{0,63}$/u,
+  // A router isn't named.
+  end: /^(home)?$/,
   tunnel: /^[A-Za-z][A-Za-z0-9_-]{0,14}$/,
   local: /^[0-9a-f:]{2,39}$/,
   own: /^(yes|no)$/,
@@ -42,6 +46,7 @@ export function renderOwned({ site, tunnel }: Owned): string {
       ? { site, mode: "relay" }
       : {
           site,
+          ...(tunnel.atHome === "home" ? { end: "home" } : {}),
           tunnel: tunnel.name,
           local: tunnel.local,
           own: tunnel.ownLocal ? "yes" : "no",
@@ -73,6 +78,7 @@ export function parseOwned(text: string): Owned | undefined {
     site: value("site"),
     tunnel: {
       name: value("tunnel"),
+      atHome: value("end") === "home" ? "home" : "router",
       local: value("local"),
       ownLocal: value("own") === "yes",
       remote: value("remote"),

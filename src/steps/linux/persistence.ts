@@ -91,6 +91,7 @@ function files<W extends World>(
           site: site.name,
           tunnel: {
             name: site.tunnel.name,
+            atHome: site.home === undefined ? "router" : "home",
             local: address,
             ownLocal: own,
             remote: peer,

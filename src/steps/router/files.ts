@@ -21,6 +21,7 @@ export const files: RouterStep = {
             tunnel: {
               name: site.tunnel.name,
               local: design.remote,
+              atHome: "router",
               ownLocal: true,
               remote: design.local,
               servers: serversOf(site),

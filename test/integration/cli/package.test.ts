@@ -21,7 +21,7 @@ beforeAll(async () => {
       cwd: folder,
     },
   );
-}, 120_000);
+}, 400_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** The installed ds4, in a folder that isn't the repository. */

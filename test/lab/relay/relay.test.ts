@@ -162,8 +162,8 @@ describe("a switch of modes", patience, () => {
     await expectTunnel();
     for (const command of ["apply", "teardown"]) {
       const { errors } = await ds4Json(command, ...relay(), "--yes");
-      expect(errors[0]?.message).toContain("its other end is on a host that isn't in the inventory");
-      expect(errors[0]?.hint).toContain("put 'router: …' or 'home: …' back");
+      expect(errors[0]?.message).toContain("what ends it at home, a router, isn't in the inventory");
+      expect(errors[0]?.hint).toContain("put 'router: …' back");
     }
   });
 

@@ -31,6 +31,7 @@ const owned: Owned = {
   site: "holiday-home",
   tunnel: {
     name: "wrap1",
+    atHome: "router",
     local: "2001:db8:1::7",
     ownLocal: true,
     remote: "2001:db8:100::7",

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { type Owned, type OwnedTunnel, parseOwned, renderOwned } from "../../../src/core/owned.js";
 
-const home = {
+const home: Owned & { readonly tunnel: OwnedTunnel } = {
   site: "home",
   tunnel: {
     name: "wrap1",
+    atHome: "router",
     local: "2001:db8:1::203:0:113:144",
     ownLocal: true,
     remote: "2001:db8:100::203:0:113:144",
@@ -25,6 +26,14 @@ describe("the note of what is ds4's", () => {
   it.each([true, false])("says again what was written, an own address: %s", (ownLocal) => {
     const own = withTunnel({ ownLocal });
     expect(parseOwned(renderOwned(own))).toEqual(own);
+  });
+
+  it("says that a Linux machine ends the tunnel, and a router where it doesn't say", () => {
+    const linux = withTunnel({ atHome: "home" });
+    expect(renderOwned(linux)).toContain("\nend=home\n");
+    expect(parseOwned(renderOwned(linux))).toEqual(linux);
+    expect(renderOwned(home)).not.toContain("end=");
+    expect(parseOwned(renderOwned(linux).replace("end=home", "end=$(reboot)"))).toBeUndefined();
   });
 
   it("has every server, in one line", () => {

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
+import type { Owned, OwnedTunnel } from "../../../src/core/owned.js";
 import { makeRouterDesign } from "../../../src/hosts/router/design.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
@@ -29,10 +30,11 @@ export const withAddresses = (...texts: readonly string[]): Partial<VpsFacts> =>
   links: [lo, link("eth0", { addresses: texts.map((text) => address(text)) })],
 });
 /** The note of an earlier apply. */
-export const owned = {
+export const owned: Owned & { readonly tunnel: OwnedTunnel } = {
   site: "home",
   tunnel: {
     name: "wrap1",
+    atHome: "router",
     local: "2001:db8:1:0:203:0:113:144",
     ownLocal: true,
     remote: "2001:db8:100:0:203:0:113:144",

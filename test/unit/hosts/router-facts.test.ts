@@ -102,6 +102,7 @@ describe("a real OpenWrt 24.10", () => {
       tunnel: {
         name: "wrap1",
         local: "2001:db8:100::1",
+        atHome: "router" as const,
         ownLocal: true,
         remote: "2001:db8:1::1",
         servers: ["192.168.1.210"],

@@ -194,7 +194,13 @@ it("the way out of a LAN host is watched that is none of the servers, nor was on
   const others = (servers: readonly string[], before: readonly string[]) => {
     const { site } = home(Object.fromEntries(servers.map((server, at) => [server, `tcp/${25 + at}`])));
     const tunnel = {
-      ...{ name: "wrap1", local: "2001:db8:1::7", ownLocal: true, remote: "2001:db8:100::7" },
+      ...{
+        name: "wrap1",
+        local: "2001:db8:1::7",
+        atHome: "router" as const,
+        ownLocal: true,
+        remote: "2001:db8:100::7",
+      },
       ...{ servers: before, mtu: 1460, table: 42 },
     };
     const owned = { site: "home", tunnel };

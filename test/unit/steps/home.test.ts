@@ -23,6 +23,7 @@ const owned: Owned = {
   tunnel: {
     name: "wrap1",
     local: remote,
+    atHome: "home",
     ownLocal: true,
     remote: local,
     servers: [server],

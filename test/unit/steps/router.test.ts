@@ -19,6 +19,7 @@ const owned: Owned = {
   tunnel: {
     name: "wrap1",
     local,
+    atHome: "router",
     ownLocal: true,
     remote,
     servers: [server],

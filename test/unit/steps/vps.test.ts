@@ -14,6 +14,7 @@ const owned = {
   tunnel: {
     name: "wrap1",
     local,
+    atHome: "router" as const,
     ownLocal: true,
     remote,
     servers: [server],

@@ -7,6 +7,7 @@ echo '@ds4 file /etc/ds4/site'
 ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab-linux
+end=home
 tunnel=wrap1
 local=2001:db8:1:0:203:0:113:144
 own=yes
