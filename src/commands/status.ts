@@ -2,10 +2,10 @@ import chalk from "chalk";
 import { aimFor, countChanges, nothing, planSite } from "../converge/plan-site.js";
 import type { AnyReading } from "../converge/read.js";
 import { hostEntries } from "../core/step.js";
-import { hostsOf, serversOf } from "../inventory/site.js";
+import { hostsOf } from "../inventory/site.js";
 import { describePlan, describeUnconfirmed } from "../report/human.js";
 import { inWords } from "../report/words.js";
-import { listChanges, listDesign, listUnconfirmed, runCommand } from "./run.js";
+import { listChanges, listDesign, listUnconfirmed, runCommand, wayOf } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 
 /** `ds4 status`: what differs from what is wanted, three-way: wanted, configured for the next boot, live now. */
@@ -17,7 +17,7 @@ export function status(name: string | undefined, options: CommonOptions): Promis
       const plan = planSite(reading, target);
       const waiting = listUnconfirmed(reading);
       const inSync = countChanges(plan) === 0;
-      const way = `${design.publicIPv4} -> ${serversOf(site).join(", ")}`;
+      const way = wayOf(design);
       const marked = hostEntries<AnyReading["vps"]>(reading).some(([, { facts }]) => facts.marked);
       const notes = inSync ? [...design.notes] : [];
       if (waiting.length > 0) {

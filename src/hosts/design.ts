@@ -1,7 +1,7 @@
 import { HostError } from "../core/errors.js";
 import type { Peer } from "../core/shell.js";
 import { whyNotPublic4 } from "../inventory/addresses.js";
-import { maxServers, takesAnyPort } from "../inventory/forwards.js";
+import { type Forward, maxServers, takesAnyPort } from "../inventory/forwards.js";
 import { type PersistBy, type Site, serversOf } from "../inventory/site.js";
 import type { EarlierRule } from "./earlier-rules.js";
 import { checkDevice, findEnd, findPersist } from "./linux/end.js";
@@ -15,6 +15,8 @@ export type Design = {
   readonly uplinkIPv4: string;
   /** What the world types: the same, but for a VPS behind its provider's 1:1 NAT. */
   readonly publicIPv4: string;
+  /** Each public IPv4 of which something goes home: that one first, and then those that entries of `forward` name. */
+  readonly entrances: readonly Entrance[];
   /** The device of the VPS's IPv6 default route. */
   readonly uplink6: string;
   /** The VPS's end of the tunnel. */
@@ -35,6 +37,16 @@ export type Design = {
   /** What the user should know of these choices. */
   readonly notes: readonly string[];
 };
+
+/** A public IPv4, and what of it goes home. */
+export type Entrance = Pick<Design, "publicIPv4" | "uplinkIPv4"> & { readonly forwards: readonly Forward[] };
+
+/** The public IPv4 by which visitors come to a server. */
+export function entranceOf({ entrances }: Pick<Design, "entrances">, server: string): Entrance {
+  const entrance = entrances.find(({ forwards }) => forwards.some((forward) => forward.server === server));
+  if (entrance === undefined) throw new Error(`${server} is no server of this site`);
+  return entrance;
+}
 
 /** The header that the tunnel puts before each packet (RFC 2473, without the encapsulation limit option). */
 const overhead = 40;
@@ -61,7 +73,7 @@ export function makeDesign<Side extends HomeSide>(
   findHome: (publicIPv4: string, notes: string[]) => Side,
 ): { readonly design: Design; readonly side: Side } {
   const notes: string[] = [];
-  const { uplink, uplinkIPv4, publicIPv4 } = findPublic(site, vps, notes);
+  const { uplink, uplinkIPv4, publicIPv4, entrances } = findPublic(site, vps, notes);
   const end = findEnd(
     vps,
     vpsHost,
@@ -81,11 +93,10 @@ export function makeDesign<Side extends HomeSide>(
   // Where only chosen ports go home, SSH's port isn't among them: see port-conflicts.ts.
   const keepPorts = takesAnyPort(site.forwards) ? sshPorts(vps, side.way, { publicIPv4, uplinkIPv4 }) : [];
   if (keepPorts.length > 0) {
-    notes.push(`TCP port ${keepPorts.join(", ")} of ${publicIPv4} stays with the VPS, for SSH`);
+    const whose = entrances.filter(({ forwards }) => takesAnyPort(forwards)).map((one) => one.publicIPv4);
+    notes.push(`TCP port ${keepPorts.join(", ")} of ${whose.join(", ")} stays with the VPS, for SSH`);
   }
-  notes.push(
-    ...neighbourNotes(vps.neighbours, { publicIPv4, uplinkIPv4, keepPorts, forwards: site.forwards }),
-  );
+  notes.push(...neighbourNotes(vps.neighbours, entrances, keepPorts));
   const marking = side.earlierRules.filter(({ always }) => !always).map(({ text }) => text);
   if (marking.length > 0) {
     notes.push(
@@ -96,6 +107,7 @@ export function makeDesign<Side extends HomeSide>(
     uplink,
     uplinkIPv4,
     publicIPv4,
+    entrances,
     uplink6: end.device,
     local: end.address,
     ownLocal: end.own,
@@ -110,13 +122,13 @@ export function makeDesign<Side extends HomeSide>(
   return { design, side };
 }
 
-/** The public IPv4, and where it is. @throws HostError where the VPS has none, or not the one of the inventory. */
+/** The public IPv4s, and where they are. @throws HostError where the VPS has none, or not those of the inventory. */
 export function findPublic(
   site: Site,
   vps: VpsFacts,
   notes: string[],
-): Pick<Design, "uplink" | "uplinkIPv4" | "publicIPv4"> {
-  const { uplink, uplinkIPv4 } = findUplink(site, vps);
+): Pick<Design, "uplink" | "uplinkIPv4" | "publicIPv4" | "entrances"> {
+  const { uplink, uplinkIPv4, own } = findUplink(site, vps);
   checkDevice(uplink, vpsHost);
   const publicIPv4 = site.vps.publicIPv4 ?? uplinkIPv4;
   if (!isPublic4(publicIPv4)) {
@@ -132,7 +144,24 @@ export function findPublic(
   if (publicIPv4 !== uplinkIPv4) {
     notes.push(`the provider maps ${publicIPv4} to ${uplinkIPv4} on ${uplink}: the rules use the latter`);
   }
-  return { uplink, uplinkIPv4, publicIPv4 };
+  const others = new Map(
+    site.forwards.flatMap(({ publicIPv4: other, line }) =>
+      other === undefined ? [] : [[other, line] as const],
+    ),
+  );
+  for (const [other, line] of others) {
+    if (!own.includes(other)) {
+      throw new HostError(`the VPS has no ${other} on ${uplink}, which ${site.file}:${line} names`, {
+        hint: `it has ${own.join(", ")}; give it the address in its network's configuration, or take it out of the inventory`,
+      });
+    }
+  }
+  const of = (wanted: string | undefined) => site.forwards.filter((forward) => forward.publicIPv4 === wanted);
+  const entrances = [
+    { publicIPv4, uplinkIPv4, forwards: of(undefined) },
+    ...[...others.keys()].map((other) => ({ publicIPv4: other, uplinkIPv4: other, forwards: of(other) })),
+  ].filter(({ forwards }) => forwards.length > 0);
+  return { uplink, uplinkIPv4, publicIPv4, entrances };
 }
 
 /**
@@ -153,7 +182,11 @@ export function sshPorts(
   return [...new Set(all)].sort((a, b) => a - b);
 }
 
-function findUplink(site: Site, vps: VpsFacts): { uplink: string; uplinkIPv4: string } {
+/** `own`: all IPv4 addresses of the uplink. */
+function findUplink(
+  site: Site,
+  vps: VpsFacts,
+): { uplink: string; uplinkIPv4: string; own: readonly string[] } {
   const name = site.vps.uplink ?? vps.uplink?.name;
   const link = vps.links.find((candidate) => candidate.name === name);
   if (name === undefined) {
@@ -179,7 +212,7 @@ function findUplink(site: Site, vps: VpsFacts): { uplink: string; uplinkIPv4: st
   if (address === undefined) {
     throw new HostError(`the VPS has no IPv4 address on ${name}`, { hint: "check 'vps: { uplink: … }'" });
   }
-  return { uplink: name, uplinkIPv4: address };
+  return { uplink: name, uplinkIPv4: address, own };
 }
 
 /** Numbers for the servers: one that is there keeps its own, so that nothing of it is made anew when others come or go. */

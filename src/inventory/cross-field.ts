@@ -48,7 +48,7 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
 
   const forward = valueAt(["forward"]);
   const entries: readonly unknown[] = Array.isArray(forward) ? forward : [];
-  const items = readItems(entries);
+  const items = readItems(entries, valueAt(["vps", "publicIPv4"]));
   const mode = valueAt(["mode"]) ?? "tunnel";
   const relay = mode === "relay";
   if (relay) problems.push(...relayProblems(items, valueAt(["server"])));
@@ -58,6 +58,21 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
       "server says already that all of it goes to one server",
       "Keep one of the two: in forward, that is an entry with `traffic: all`.",
     );
+  for (const path of entries.map((_, at) => ["forward", at, "publicIPv4"])) {
+    if (valueAt(path) === undefined) continue;
+    if (relay)
+      add(
+        path,
+        "a relay listens on one public IPv4",
+        "With `mode: relay`, leave it out: `vps.publicIPv4` says on which one.",
+      );
+    else if (valueAt(["vps", "publicIPv4"]) === undefined)
+      add(
+        path,
+        "it isn't said which one the other entries are for",
+        "Add the VPS's first one, from which the tunnel's ends are made: `vps: { publicIPv4: 203.0.113.144 }`, for example.",
+      );
+  }
   const wayOut = [["egress"], ...entries.map((_, at) => ["forward", at, "egress"])];
   const set = (path: Path) => valueAt(path) !== undefined;
   if (relay) {
@@ -138,9 +153,10 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
 }
 
 /** What the entries of `forward` ask for, as far as it is right by itself. */
-function readItems(entries: readonly unknown[]): readonly Item[] {
+function readItems(entries: readonly unknown[], own: unknown): readonly Item[] {
   return entries.flatMap((entry, at) => {
-    const { server, traffic } = (entry ?? {}) as { readonly server?: unknown; readonly traffic?: unknown };
+    const { server, traffic, publicIPv4 } = (entry ?? {}) as Readonly<Record<string, unknown>>;
+    const other = publicIPv4 === undefined || publicIPv4 === own ? undefined : String(publicIPv4);
     const path = ["forward", at, "traffic"];
     const texts = Array.isArray(traffic) ? traffic : [traffic];
     return texts.flatMap((value: unknown, index): Item[] => {
@@ -149,7 +165,7 @@ function readItems(entries: readonly unknown[]): readonly Item[] {
       const read = attempt(() => readTraffic(text));
       if (read === undefined) return [];
       const place = Array.isArray(traffic) ? [...path, index] : path;
-      return [{ path: place, text, server: String(server), traffic: read }];
+      return [{ path: place, text, server: String(server), traffic: read, publicIPv4: other }];
     });
   });
 }

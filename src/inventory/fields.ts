@@ -140,6 +140,12 @@ export const fields = {
       { type: "array", minItems: 1, items: { type: ["string", "integer"] } },
     ],
   }),
+  "forward.publicIPv4": publicIPv4.meta({
+    description:
+      "Another public IPv4 of the VPS's that this is about. By itself the one in `vps.publicIPv4`, which has to be there then. Not with `mode: relay`.",
+    examples: ["203.0.113.145"],
+    ...ipv4,
+  }),
   "forward.egress": egress.meta({
     description: "By which way what this server begins itself leaves. By itself what `egress` says for all.",
     examples: ["isp"],

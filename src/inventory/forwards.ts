@@ -29,6 +29,8 @@ export type Forward = Traffic & {
   /** IPv4 in the router's LAN; with a relay, an IPv6 address or a name. */
   readonly server: string;
   readonly egress: Egress;
+  /** Absent: the site's own one. */
+  readonly publicIPv4?: string;
   /** Where the inventory file says so. */
   readonly line: number;
 };
@@ -178,6 +180,8 @@ export type Item = {
   readonly text: string;
   readonly server: string;
   readonly traffic: Traffic;
+  /** Which public IPv4 it is about; absent: the site's own one. */
+  readonly publicIPv4: string | undefined;
 };
 
 /** What contradicts something that is written before it. */
@@ -204,6 +208,7 @@ export function findOverlaps(
 }
 
 function clash(a: Item, b: Item): boolean {
+  if (a.publicIPv4 !== b.publicIPv4) return false;
   const [everything, other] = a.traffic.all === undefined ? [b, a] : [a, b];
   if (everything.traffic.all === undefined)
     return a.traffic.flows.some((flow) => b.traffic.flows.some((own) => overlap(flow, own)));

@@ -65,9 +65,10 @@ function toSite(
     ...(home && { home: dropUndefined(home) }),
     forwards:
       server === undefined
-        ? forward.map(({ server, traffic, egress: own = egress }, at) => ({
+        ? forward.map(({ server, traffic, egress: own = egress, publicIPv4 }, at) => ({
             server,
             egress: own,
+            ...(publicIPv4 === undefined || publicIPv4 === vps.publicIPv4 ? {} : { publicIPv4 }),
             line: positionOf(["forward", at]).line,
             ...traffic,
           }))

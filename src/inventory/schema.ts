@@ -46,6 +46,7 @@ export const siteSchema = z
           server: fields["forward.server"],
           traffic: fields["forward.traffic"],
           egress: fields["forward.egress"].optional(),
+          publicIPv4: fields["forward.publicIPv4"].optional(),
         }),
       )
       .min(1)

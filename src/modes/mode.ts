@@ -1,5 +1,6 @@
 import type { HostState } from "../core/plan.js";
 import type { Conflict, PerHost, Step } from "../core/step.js";
+import type { Entrance } from "../hosts/design.js";
 import type { HomeFacts } from "../hosts/home/facts.js";
 import type { RouterFacts } from "../hosts/router/facts.js";
 import type { VpsFacts } from "../hosts/vps/facts.js";
@@ -26,6 +27,7 @@ export type SiteDesign = {
   readonly publicIPv4: string;
   /** The address of the VPS's that `publicIPv4` comes to. */
   readonly uplinkIPv4: string;
+  readonly entrances: readonly Entrance[];
   /** Of the tunnel, in bytes. */
   readonly mtu?: number;
   /** How it comes home, in words: `tunnel wrap1 with MTU 1460`. */

@@ -13,6 +13,7 @@ export const relay: Mode = {
     return {
       publicIPv4: design.publicIPv4,
       uplinkIPv4: design.uplinkIPv4,
+      entrances: design.entrances,
       way: `${count} relay${count === 1 ? "" : "s"} on the VPS`,
       notes: design.notes,
       desired: { vps: desiredOf(relaySteps, world) },

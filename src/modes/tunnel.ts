@@ -24,6 +24,7 @@ function tunnelTo<W extends World>(of: {
       return {
         publicIPv4: design.publicIPv4,
         uplinkIPv4: design.uplinkIPv4,
+        entrances: design.entrances,
         mtu: design.mtu,
         way: `tunnel ${site.tunnel.name} with MTU ${design.mtu}`,
         notes: design.notes,

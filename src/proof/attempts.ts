@@ -1,4 +1,4 @@
-import type { Design } from "../hosts/design.js";
+import { type Design, entranceOf } from "../hosts/design.js";
 import { type Flow, isAmongAll, overlap } from "../inventory/forwards.js";
 import { icmp, tcp, udp } from "../inventory/protocols.js";
 import type { Site } from "../inventory/site.js";
@@ -6,6 +6,9 @@ import type { Site } from "../inventory/site.js";
 /** What a visitor can try of a server: only what is forwarded to it, as the VPS itself would answer the rest. */
 export type Attempt = {
   readonly server: string;
+  /** The public IPv4 that leads there, and the VPS's address that it comes to. */
+  readonly publicIPv4: string;
+  readonly uplinkIPv4: string;
   readonly ping: boolean;
   /** TCP ports of the public IPv4. */
   readonly ports: readonly number[];
@@ -29,10 +32,11 @@ const portOf = (port: number): Flow => ({ protocol: tcp, ports: [port, port] });
 
 /** What is to be tried of each server, in the inventory's order. */
 export function attempts(
-  { forwards }: Pick<Site, "forwards">,
-  design: Pick<Design, "keepPorts">,
+  site: Pick<Site, "forwards">,
+  design: Pick<Design, "keepPorts" | "entrances">,
 ): readonly Attempt[] {
-  return forwards.map((forward) => {
+  return site.forwards.map((forward) => {
+    const { uplinkIPv4, publicIPv4, forwards } = entranceOf(design, forward.server);
     const goesThere = (flow: Flow) =>
       forward.flows.some((own) => overlap(own, flow)) ||
       (isAmongAll(forward, flow) &&
@@ -44,6 +48,8 @@ export function attempts(
       );
     return {
       server: forward.server,
+      uplinkIPv4,
+      publicIPv4,
       ping: goesThere({ protocol: icmp }),
       ports: [...new Set([...usual, ...chosen(tcp)])].slice(0, most),
       udpPorts: chosen(udp).slice(0, most),

@@ -44,7 +44,7 @@ export function tunnelProof(site: Site, design: Design, atHome: AtHome): PathPro
       };
       return {
         proofs: judgePath(site, design, seen),
-        silent: attempts(site, design).some(({ ping }) => ping) && !seen.visitor.small,
+        silent: attempts(site, design).some(({ ping }) => ping) && seen.visitor.small.size === 0,
       };
     },
   };
@@ -57,26 +57,27 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
   const all = attempts(site, design);
   const tried = all.find(mustAnswer) ?? all.find(mustArrive);
   const pings = all.some(({ ping }) => ping);
+  const [full, small] = [visitor.full.size > 0, visitor.small.size > 0];
   return [
     judgeTunnel(site, seen, tried),
     {
       name: "full size",
       // A server that answers no ping at all says nothing about sizes.
-      proved: visitor.full ? true : visitor.small ? false : undefined,
-      seen: visitor.full
+      proved: full ? true : small ? false : undefined,
+      seen: full
         ? `${design.mtu} bytes passed uncut, both ways`
-        : visitor.small
+        : small
           ? `a ping of ${design.mtu} bytes vanished, small ones did not`
           : pings
             ? "the server answers no ping"
             : "no ping is forwarded",
-      ...(visitor.small && !visitor.full
+      ...(small && !full
         ? {
             hint: "the path to the home carries less than was measured: set 'tunnel: { mtu: 1280 }' in the inventory",
           }
         : {}),
     },
-    ...all.flatMap((attempt) => judgeServer(site, design, seen, attempt)),
+    ...all.flatMap((attempt) => judgeServer(site, seen, attempt)),
     ...judgeOthers(site, design, seen),
   ];
 }
@@ -109,18 +110,18 @@ function judgeTunnel(site: Site, seen: PathSeen, tried: Attempt | undefined): Pr
 }
 
 /** What answered of a server. */
-function answersOf({ visitor }: PathSeen, { ping, ports }: Attempt): readonly string[] {
+function answersOf({ visitor }: PathSeen, attempt: Attempt): readonly string[] {
   return [
-    ...(ping && visitor.small ? ["ping"] : []),
+    ...(visitor.small.has(attempt.server) ? ["ping"] : []),
     ...visitor.tcp
-      .filter(({ port }) => ports.includes(port))
+      .filter(({ server }) => server === attempt.server)
       .map(({ port, answer }) => `TCP ${port} ${answer}`),
   ];
 }
 
 /** Whether the visitor's packets arrived at a server, and were answered. */
-function judgeServer(site: Site, design: Design, seen: PathSeen, attempt: Attempt): readonly Proof[] {
-  const { server } = attempt;
+function judgeServer(site: Site, seen: PathSeen, attempt: Attempt): readonly Proof[] {
+  const { server, publicIPv4, uplinkIPv4 } = attempt;
   const name = (what: string) => (site.forwards.length === 1 ? what : `${what}, ${server}`);
   if (!mustArrive(attempt)) {
     return [
@@ -133,7 +134,7 @@ function judgeServer(site: Site, design: Design, seen: PathSeen, attempt: Attemp
   }
   const { visitor, witness } = seen;
   const passed = passedOf(seen, server);
-  const way = `${visitorIPv4} -> ${design.publicIPv4}`;
+  const way = `${visitorIPv4} -> ${publicIPv4}`;
   const answers = answersOf(seen, attempt);
   const answered = answers.length > 0;
   const trouble = findBreak(site, seen, attempt);
@@ -153,8 +154,8 @@ function judgeServer(site: Site, design: Design, seen: PathSeen, attempt: Attemp
           name: name("answer"),
           proved: answered,
           seen: answered
-            ? `${server} answered (${answers.join(", ")}), and the visitor got it from ${design.uplinkIPv4}`
-            : `the visitor got no answer from ${design.publicIPv4}${passed.to_server > 0 ? hops : ""}`,
+            ? `${server} answered (${answers.join(", ")}), and the visitor got it from ${uplinkIPv4}`
+            : `the visitor got no answer from ${publicIPv4}${passed.to_server > 0 ? hops : ""}`,
           ...(answered ? {} : trouble),
         }
       : {
@@ -167,11 +168,11 @@ function judgeServer(site: Site, design: Design, seen: PathSeen, attempt: Attemp
 
 /** What was chosen by name and of which no answer was seen, tried or not. */
 function judgeOthers(site: Site, design: Design, seen: PathSeen): readonly Proof[] {
-  const open = attempts(site, design).flatMap(({ server, ping, ports }, at) => {
+  const open = attempts(site, design).flatMap(({ server }, at) => {
     const answered: readonly Flow[] = [
-      ...(ping && seen.visitor.small ? [{ protocol: icmp }] : []),
+      ...(seen.visitor.small.has(server) ? [{ protocol: icmp }] : []),
       ...seen.visitor.tcp
-        .filter(({ port }) => ports.includes(port))
+        .filter((one) => one.server === server)
         .map(({ port }): Flow => ({ protocol: tcp, ports: [port, port] })),
     ];
     return (site.forwards[at]?.flows ?? [])

@@ -17,11 +17,11 @@ const preference = 4204;
 export type VisitorSeen = {
   /** Why there could be no visitor; empty where there was one. */
   readonly missing: string;
-  /** Whether a small packet, and one of the tunnel's size that must not be cut, were answered. */
-  readonly small: boolean;
-  readonly full: boolean;
-  /** Ports that answered, with `open` or `refused`. */
-  readonly tcp: readonly { readonly port: number; readonly answer: string }[];
+  /** The servers that answered a small packet, and one of the tunnel's size that must not be cut. */
+  readonly small: ReadonlySet<string>;
+  readonly full: ReadonlySet<string>;
+  /** Ports that answered by a server's public IPv4, with `open` or `refused`. */
+  readonly tcp: readonly { readonly server: string; readonly port: number; readonly answer: string }[];
   /** Whether the router's end answers a ping that doesn't go through the tunnel. */
   readonly underlay: boolean;
   /** Packets that the rules saw: to each server and from it, and outer ones from the router. */
@@ -35,30 +35,39 @@ export type VisitorSeen = {
  * behind everything else (tc-mirred(8)). What it proves is the whole way but the provider's own network.
  */
 export function visitorProbe(site: Site, design: Design): Probe {
-  const target = quote(design.uplinkIPv4);
-  const ping = (size: string) =>
+  const ping = (size: string, target: string) =>
     `${inside} ping -n -q -c 1 -W 2 ${size} ${target} >/dev/null 2>&1 || ${inside} ping -n -q -c 4 -i 0.3 -W 2 ${size} ${target} >/dev/null 2>&1`;
-  const tried = attempts(site, design);
-  const pings = tried.some((attempt) => attempt.ping)
-    ? `
-{ ${ping("-s 16")} && echo "answered small"; } &
-{ ${ping(`-M do -s ${design.mtu - 28}`)} && echo "answered full"; } &`
-    : "";
-  const udpPorts = tried.flatMap((attempt) => attempt.udpPorts);
-  const datagrams =
-    udpPorts.length === 0
-      ? ""
-      : `
-for p in ${udpPorts.join(" ")}; do ${inside} bash -c "echo >/dev/udp/"${target}"/$p" 2>/dev/null & done`;
+  const tried = attempts(site, design).map((attempt) => ({ ...attempt, target: quote(attempt.uplinkIPv4) }));
+  const pings = tried
+    .filter((attempt) => attempt.ping)
+    .map(
+      ({ server, target }) => `
+{ ${ping("-s 16", target)} && echo "answered small ${server}"; } &
+{ ${ping(`-M do -s ${design.mtu - 28}`, target)} && echo "answered full ${server}"; } &`,
+    )
+    .join("");
+  const datagrams = tried
+    .filter(({ udpPorts }) => udpPorts.length > 0)
+    .map(
+      ({ udpPorts, target }) => `
+for p in ${udpPorts.join(" ")}; do ${inside} bash -c "echo >/dev/udp/"${target}"/$p" 2>/dev/null & done`,
+    )
+    .join("");
+  const connections = tried
+    .filter(({ ports }) => ports.length > 0)
+    .map(
+      ({ server, ports, target }) => `
+for p in ${ports.join(" ")}; do {
+  said=$(${inside} timeout 4 bash -c "exec 3<>/dev/tcp/"${target}"/$p" 2>&1) && said=open
+  case $said in open) echo "tcp ${server} $p open" ;; *refused*) echo "tcp ${server} $p refused" ;; esac
+} & done`,
+    )
+    .join("");
   return visitorWith(
     design,
     `count() { echo "counters $1"; iptables-save -c -t filter; ip6tables-save -c -t filter; }
 count before${pings}${datagrams}
-{ ping -6 -n -q -c 2 -i 0.3 -W 2 ${quote(design.remote)} >/dev/null 2>&1 && echo "answered underlay"; } &
-for p in ${tried.flatMap(({ ports }) => ports).join(" ")}; do {
-  said=$(${inside} timeout 4 bash -c "exec 3<>/dev/tcp/"${target}"/$p" 2>&1) && said=open
-  case $said in open) echo "tcp $p open" ;; *refused*) echo "tcp $p refused" ;; esac
-} & done
+{ ping -6 -n -q -c 2 -i 0.3 -W 2 ${quote(design.remote)} >/dev/null 2>&1 && echo "answered underlay"; } &${connections}
 wait
 count after`,
   );
@@ -69,11 +78,12 @@ export const inside = "ip netns exec ds4-visitor";
 
 /** The visitor doing this, with what it takes to be one before, and without a trace afterwards. */
 export function visitorWith(
-  { uplink, uplinkIPv4 }: Pick<Design, "uplink" | "uplinkIPv4">,
+  { uplink, entrances }: Pick<Design, "uplink" | "entrances">,
   work: string,
   cleanUp = "",
 ): Probe {
-  const [up, target] = [quote(uplink), quote(uplinkIPv4)];
+  const up = quote(uplink);
+  const reached = entrances.map(({ uplinkIPv4 }) => quote(uplinkIPv4));
   return {
     name: "visitor",
     script: `
@@ -103,8 +113,12 @@ said=$({
   ip link set ds4v0 up &&
   ip -n ds4-visitor addr add ${visitorIPv4}/32 dev ds4v1 &&
   ip -n ds4-visitor link set ds4v1 up &&
-  ip -n ds4-visitor route add ${target}/32 dev ds4v1 &&
-  ip -n ds4-visitor neigh replace ${target} lladdr "$(cat /sys/class/net/ds4v0/address)" dev ds4v1 &&
+${reached
+  .map(
+    (target) => `  ip -n ds4-visitor route add ${target}/32 dev ds4v1 &&
+  ip -n ds4-visitor neigh replace ${target} lladdr "$(cat /sys/class/net/ds4v0/address)" dev ds4v1 &&`,
+  )
+  .join("\n")}
   tc qdisc add dev ds4v0 ingress &&
   tc filter add dev ds4v0 parent ffff: protocol ip u32 match u32 0 0 action mirred ingress redirect dev ${up}
 } 2>&1) || missing "$said"
@@ -126,15 +140,17 @@ export function readVisitor(section: Section | undefined, site: Site, design: De
   const text = required(section, "the visitor on the VPS");
   const lines = text.split("\n");
   const [, before = "", after = ""] = text.split(/^counters \w+$/m);
+  const answered = (size: string) =>
+    new Set(serversOf(site).filter((server) => lines.includes(`answered ${size} ${server}`)));
   const counted = (pattern: string) => packets(after, pattern) - packets(before, pattern);
   return {
     missing: whyMissing(text),
-    small: lines.includes("answered small"),
-    full: lines.includes("answered full"),
+    small: answered("small"),
+    full: answered("full"),
     underlay: lines.includes("answered underlay"),
     tcp: lines.flatMap((line) => {
-      const [, port, answer = ""] = /^tcp (\d+) (\w+)$/.exec(line) ?? [];
-      return port === undefined ? [] : [{ port: Number(port), answer }];
+      const [, server = "", port, answer = ""] = /^tcp ([\d.]+) (\d+) (\w+)$/.exec(line) ?? [];
+      return port === undefined ? [] : [{ server, port: Number(port), answer }];
     }),
     servers: new Map(
       serversOf(site).map((server) => [

@@ -31,6 +31,7 @@ export const resultSchema = z
     exitCode: z.union([z.literal(0), z.literal(1), z.literal(2)]),
     mode: z.enum(modeNames).optional().describe("how the public IPv4 comes home"),
     publicIPv4: z.string().optional(),
+    publicIPv4s: z.array(z.string()).optional().describe("all that lead home, where there are several"),
     server: z
       .string()
       .optional()

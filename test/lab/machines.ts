@@ -36,11 +36,14 @@ export const machines: readonly LabHost[] = ["vps", mode.home === "linux" ? "hom
 const folder = mkdtempSync(join(tmpdir(), "ds4-site-"));
 process.on("exit", () => rmSync(folder, { recursive: true }));
 
-/** A site in the place of the mode's, with these lines beside its VPS: the arguments that name it. */
-export function siteOf(...lines: readonly string[]): readonly string[] {
-  writeFileSync(join(folder, `${site}.yaml`), ["vps: { ssh: vps }", ...lines, ""].join("\n"));
+/** A site in the place of the mode's, of these lines: the arguments that name it. */
+export function writeSite(...lines: readonly string[]): readonly string[] {
+  writeFileSync(join(folder, `${site}.yaml`), `${lines.join("\n")}\n`);
   return [site, "-i", folder];
 }
+
+/** One with the lab's VPS. */
+export const siteOf = (...lines: readonly string[]) => writeSite("vps: { ssh: vps }", ...lines);
 
 /** The same with the lab's router. */
 export const routerSite = (...lines: readonly string[]) => siteOf("router: { ssh: router }", ...lines);

@@ -1,5 +1,6 @@
-import { goesHome, type Traffic } from "../../inventory/forwards.js";
+import { goesHome } from "../../inventory/forwards.js";
 import { protocolNumber } from "../../inventory/protocols.js";
+import type { Entrance } from "../design.js";
 import type { Neighbours, Service } from "../linux/neighbours.js";
 
 /** A DHCP client gets its answers all the same: they belong to a connection of its own. */
@@ -8,35 +9,30 @@ export const isDhcpClient = ({ protocol, port }: Service) => protocol === "udp" 
 /** What the user should know before others' things and ds4's meet on the VPS. */
 export function neighbourNotes(
   { services, firewalld, flushes }: Neighbours,
-  {
-    publicIPv4,
-    uplinkIPv4,
-    keepPorts,
-    forwards,
-  }: {
-    publicIPv4: string;
-    uplinkIPv4: string;
-    keepPorts: readonly number[];
-    forwards: readonly Traffic[];
-  },
+  entrances: readonly Entrance[],
+  keepPorts: readonly number[],
 ): readonly string[] {
-  const taken = services.filter(
-    (service) =>
-      ["any", uplinkIPv4].includes(service.address) &&
-      goesHome(forwards, protocolNumber(service.protocol) ?? 0, service.port) &&
-      !(service.protocol === "tcp" && keepPorts.includes(service.port)) &&
-      !isDhcpClient(service),
-  );
-  const names = taken.map(
-    ({ protocol, port, program }) =>
-      `${protocol.toUpperCase()} ${port}${program === "" ? "" : ` (${program})`}`,
-  );
+  const taken = ({ uplinkIPv4, forwards }: Entrance) =>
+    services
+      .filter(
+        (service) =>
+          ["any", uplinkIPv4].includes(service.address) &&
+          goesHome(forwards, protocolNumber(service.protocol) ?? 0, service.port) &&
+          !(service.protocol === "tcp" && keepPorts.includes(service.port)) &&
+          !isDhcpClient(service),
+      )
+      .map(
+        ({ protocol, port, program }) =>
+          `${protocol.toUpperCase()} ${port}${program === "" ? "" : ` (${program})`}`,
+      );
   return [
-    ...(names.length === 0
-      ? []
-      : [
+    ...entrances
+      .map((entrance) => [entrance.publicIPv4, taken(entrance)] as const)
+      .filter(([, names]) => names.length > 0)
+      .map(
+        ([publicIPv4, names]) =>
           `from outside, ${publicIPv4} leads home and no longer to these services of the VPS: ${names.join(", ")}; by IPv6 and on the VPS itself they stay as they are`,
-        ]),
+      ),
     ...(firewalld.reload
       ? [
           "firewalld on the VPS is reloaded, which drops what was set there without --permanent; 'firewall-cmd --runtime-to-permanent' keeps it",

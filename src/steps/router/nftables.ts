@@ -1,6 +1,7 @@
+import { entranceOf } from "../../hosts/design.js";
 import { isLongMove } from "../../hosts/router/hairpin.js";
 import type { RouterWorld } from "../../hosts/world.js";
-import { type Flow, showPorts } from "../../inventory/forwards.js";
+import { type Flow, showPorts, takesAnyPort } from "../../inventory/forwards.js";
 import { protocolName, tcp } from "../../inventory/protocols.js";
 import { replyMark } from "../policy-rules.js";
 import { type Turn, turns } from "../turns.js";
@@ -44,8 +45,8 @@ function replyChains({ site, design }: RouterWorld): readonly NftChain[] {
 }
 
 /** For LAN hosts that use the public IPv4: the same as the VPS does, without the trip to it. */
-function hairpinChains({ site, design }: RouterWorld): readonly NftChain[] {
-  const { hairpin, publicIPv4, keepPorts } = design;
+function hairpinChains({ design }: RouterWorld): readonly NftChain[] {
+  const { hairpin, entrances, keepPorts } = design;
   if (hairpin === undefined) return [];
   const chain = (name: string, hook: string | undefined, texts: readonly string[]): NftChain => ({
     name,
@@ -53,12 +54,17 @@ function hairpinChains({ site, design }: RouterWorld): readonly NftChain[] {
     rules: texts.map((text) => ({ id: name, text })),
   });
   const kept = keepPorts.map((port): Turn => ({ flow: { protocol: tcp, ports: [port, port] } }));
+  const nameOf = (at: number) => (at === 0 ? "ds4_hairpin" : `ds4_hairpin_${at + 1}`);
   return [
-    chain("ds4_hairpin", undefined, [...kept, ...turns(site.forwards)].map(turn)),
+    ...entrances.map(({ forwards }, at) =>
+      chain(nameOf(at), undefined, [...(takesAnyPort(forwards) ? kept : []), ...turns(forwards)].map(turn)),
+    ),
     chain(
       "ds4_hairpin_in",
       "nat hook prerouting priority dstnat - 1",
-      hairpin.devices.map((device) => `iifname "${device}" ip daddr ${publicIPv4} jump ds4_hairpin`),
+      entrances.flatMap(({ publicIPv4 }, at) =>
+        hairpin.devices.map((device) => `iifname "${device}" ip daddr ${publicIPv4} jump ${nameOf(at)}`),
+      ),
     ),
     // A host in the server's own network would get the answer from an address that it never asked.
     chain(
@@ -66,7 +72,7 @@ function hairpinChains({ site, design }: RouterWorld): readonly NftChain[] {
       "nat hook postrouting priority srcnat - 1",
       [...hairpin.networks].map(
         ([server, network]) =>
-          `ct original ip daddr ${publicIPv4} ip saddr ${network} ip daddr ${server} masquerade`,
+          `ct original ip daddr ${entranceOf(design, server).publicIPv4} ip saddr ${network} ip daddr ${server} masquerade`,
       ),
     ),
   ];

@@ -1,4 +1,6 @@
+import { entranceOf } from "../../hosts/design.js";
 import type { World } from "../../hosts/world.js";
+import { takesAnyPort } from "../../inventory/forwards.js";
 import { sendersOf, serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { barrierConflicts } from "../linux/barriers.js";
@@ -10,7 +12,6 @@ import { turnOver } from "./turn-over.js";
 function rules({ site, design }: World): Rules {
   const servers = serversOf(site).map((server) => `${server}/32`);
   const senders = sendersOf(site).map((server) => `${server}/32`);
-  const address = `${design.uplinkIPv4}/32`;
   const [tunnel, uplink] = [site.tunnel.name, design.uplink];
   return {
     ipv6: {
@@ -44,14 +45,17 @@ function rules({ site, design }: World): Rules {
           ? [`! -s ${servers[0]} -i ${tunnel} -j DROP`]
           : [...servers.map((server) => `-s ${server} -i ${tunnel} -j RETURN`), `-i ${tunnel} -j DROP`],
       "mangle FORWARD": [`-o ${tunnel} ${clamp}`, `-i ${tunnel} ${clamp}`],
-      "nat PREROUTING": [
-        ...design.keepPorts.map(
-          (port) => `-d ${address} -i ${uplink} -p tcp -m tcp --dport ${port} -j RETURN`,
-        ),
-        ...turnOver(site.forwards, `-d ${address} -i ${uplink}`),
-      ],
-      "nat POSTROUTING": senders.map(
-        (server) => `-s ${server} -o ${uplink} -j SNAT --to-source ${design.uplinkIPv4}`,
+      "nat PREROUTING": design.entrances.flatMap(({ uplinkIPv4, forwards }) => {
+        const match = `-d ${uplinkIPv4}/32 -i ${uplink}`;
+        const keepPorts = takesAnyPort(forwards) ? design.keepPorts : [];
+        return [
+          ...keepPorts.map((port) => `${match} -p tcp -m tcp --dport ${port} -j RETURN`),
+          ...turnOver(forwards, match),
+        ];
+      }),
+      "nat POSTROUTING": sendersOf(site).map(
+        (server) =>
+          `-s ${server}/32 -o ${uplink} -j SNAT --to-source ${entranceOf(design, server).uplinkIPv4}`,
       ),
     },
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { address, eth0, link, lo, siteWith } from "../world.js";
+import { address, eth0, link, lo, site, siteWith } from "../world.js";
 import { design, owned, refusal, withAddresses } from "./designing.js";
 
 describe("a site without any setting", () => {
@@ -8,6 +8,7 @@ describe("a site without any setting", () => {
       uplink: "eth0",
       uplinkIPv4: "203.0.113.144",
       publicIPv4: "203.0.113.144",
+      entrances: [{ uplinkIPv4: "203.0.113.144", publicIPv4: "203.0.113.144", forwards: site.forwards }],
       uplink6: "eth0",
       local: "2001:db8:1:0:203:0:113:144",
       ownLocal: true,

@@ -37,8 +37,8 @@ it("packets that left the VPS and never came are put down to the home's own rout
   const proofs = judgePath(site, design, {
     visitor: {
       missing: "",
-      small: false,
-      full: false,
+      small: new Set(),
+      full: new Set(),
       tcp: [],
       underlay: true,
       servers: new Map([[server, { to: 5, from: 0 }]]),

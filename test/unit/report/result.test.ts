@@ -91,7 +91,7 @@ const reading = {
 it("a site's servers are one text where there is one, else a list", () => {
   const text = (servers: string) => `vps: { ssh: a }\nrouter: { ssh: b }\n${servers}\n`;
   const list = (servers: string) =>
-    listDesign(parseSite(text(servers), "home.yaml"), { publicIPv4: "203.0.113.144" });
+    listDesign(parseSite(text(servers), "home.yaml"), { publicIPv4: "203.0.113.144", entrances: [] });
   const entry = (server: string, traffic: string) => `{ server: ${server}, traffic: ${traffic} }`;
   const [one, two] = [entry("192.168.1.210", "all"), entry("192.168.1.211", "tcp/25")];
   expect(list("server: 192.168.1.210")).toMatchObject({ mode: "tunnel", server: "192.168.1.210" });

@@ -158,7 +158,11 @@ describe("what LAN hosts send to the public IPv4", () => {
 
   it("meets the address that visitors type, also behind the provider's 1:1 NAT", () => {
     const made = home([`server: ${first}`, "hairpin: router"]);
-    const mapped = { ...made, design: { ...made.design, publicIPv4: "203.0.113.7", uplinkIPv4: "10.0.0.5" } };
+    const entrances = made.design.entrances.map((entrance) => ({
+      ...entrance,
+      ...{ publicIPv4: "203.0.113.7", uplinkIPv4: "10.0.0.5" },
+    }));
+    const mapped = { ...made, design: { ...made.design, entrances } };
     expect(nftFile(mapped)).toContain("ip daddr 203.0.113.7 jump");
     expect(nftFile(mapped)).not.toContain("10.0.0.5");
   });

@@ -159,7 +159,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 /etc/ds4/up chains:ipv4
-! command -v conntrack >/dev/null || conntrack -L 2>/dev/null | awk -v rules='17 51820 51820 192.168.1.211 0|1 0 0 192.168.1.210 0|6 80 80 192.168.1.210 0|6 443 443 192.168.1.210 0|6 2222 2222 192.168.1.210 -2200' -v servers=' 192.168.1.210 ' 'BEGIN { count = split(rules, rule, "|") }
+! command -v conntrack >/dev/null || conntrack -L 2>/dev/null | awk -v rules='17 51820 51820 192.168.1.211 0 203.0.113.144|1 0 0 192.168.1.210 0 203.0.113.144|6 80 80 192.168.1.210 0 203.0.113.144|6 443 443 192.168.1.210 0 203.0.113.144|6 2222 2222 192.168.1.210 -2200 203.0.113.144' -v servers=' 192.168.1.210 ' 'BEGIN { count = split(rules, rule, "|") }
 {
   split("", v)
   for (i = 3; i <= NF; i++) if (split($i, pair, "=") == 2) v[pair[1] ((pair[1] in v) ? "2" : "")] = pair[2]
@@ -167,6 +167,7 @@ fail() { echo "$*" >&2; exit 1; }
   port = v["dport"] + 0; goes = "-"; shift = 0
   for (i = 1; i <= count; i++) {
     split(rule[i], r, " ")
+    if (r[6] != 0 && r[6] != v["dst"]) continue
     if ((r[1] == 0 || r[1] == $2) && (r[2] == 0 || (port >= r[2] + 0 && port <= r[3] + 0))) { goes = r[4]; shift = r[5]; break }
   }
   if (goes == v["src2"] && v["sport2"] + 0 == port + shift) next
