@@ -13,6 +13,25 @@ async function seenBy(machine: string, address: string): Promise<string> {
   return /^address (\S+)$/m.exec(body)?.[1] ?? body;
 }
 
+/** The machines at home that a request for a URL got to, by their logs, and the address that it was seen with. */
+export async function request(machine: string, url: string) {
+  const names = ["server", "lan2"] as const;
+  const counts = async () =>
+    (
+      await must(
+        "world",
+        `cd /var/log/lab; for n in ${names.join(" ")}; do wc -l <$n.log || echo 0; done 2>/dev/null`,
+      )
+    ).split("\n");
+  const before = await counts();
+  const { stdout } = await on(machine, `curl -sSk -4 -m 10 ${url}`);
+  const after = await counts();
+  return {
+    seenAs: /^address (\S+)$/m.exec(stdout)?.[1],
+    reached: names.filter((_, at) => before[at] !== after[at]),
+  };
+}
+
 /** By a relay, it is the VPS that the home server sees. */
 export const relayed = "2001:db8:1::10";
 const viaRelay = mode.hosts.length === 1;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { background, ds4, ds4Json, must, on, routerSite, site, startApplied } from "../machines.js";
-import { client, expectNoPath, pinging, publicIPv4 } from "../visitor.js";
+import { client, expectNoPath, pinging, publicIPv4, request } from "../visitor.js";
 
 /** The lab's site with this list. */
 function list(entries: Readonly<Record<string, string>>): readonly string[] {
@@ -10,17 +10,11 @@ function list(entries: Readonly<Record<string, string>>): readonly string[] {
   return routerSite("forward:", ...lines);
 }
 
-/** The machine at home that a visitor's request for a URL ends at, by its log; undefined where none answers. */
+/** The machine at home that a visitor's request ends at, seen with the visitor's address; undefined where none answers. */
 async function reached(url: string): Promise<string | undefined> {
-  const logs = () => must("world", "cd /var/log/lab; grep -c . server.log lan2.log || :");
-  const before = await logs();
-  const { stdout, code } = await on("client", `curl -sS -4 -k -m 10 ${url}`);
-  if (code !== 0) return undefined;
-  expect(stdout).toContain(`address ${client}`);
-  const after = (await logs()).split("\n");
-  return before
-    .split("\n")
-    .flatMap((line, at) => (line === after[at] ? [] : [line.replace(/\.log:.*/, "")]))[0];
+  const { seenAs, reached } = await request("client", url);
+  if (seenAs !== undefined) expect(seenAs).toBe(client);
+  return seenAs && reached[0];
 }
 
 const [server, lan2] = ["192.168.1.210", "192.168.1.211"];
