@@ -1,7 +1,9 @@
 import { Ds4Error } from "../core/errors.js";
+import type { Entrance } from "../hosts/entrances.js";
+import { goesHome } from "../inventory/forwards.js";
+import { tcp } from "../inventory/protocols.js";
 import { relaysOf } from "../inventory/relays.js";
 import type { Site } from "../inventory/site.js";
-import type { SiteDesign } from "../modes/mode.js";
 import type { Way } from "./line.js";
 
 /**
@@ -9,21 +11,28 @@ import type { Way } from "./line.js";
  * inventory says it; with a tunnel, `ipv6` does. @throws Ds4Error where nothing takes what is asked for at `port`.
  */
 export function waysOf(
-  site: Pick<Site, "name" | "mode" | "forwards">,
-  { publicIPv4 }: Pick<SiteDesign, "publicIPv4">,
+  site: Pick<Site, "name" | "mode">,
+  { entrances }: { readonly entrances: readonly Pick<Entrance, "publicIPv4" | "forwards">[] },
   port: number,
   ipv6: string | undefined,
 ): readonly Way[] {
   const direct = (address: string, to: number): Way => ({ name: "ipv6", address, port: to, pings: true });
-  const own = { name: site.mode, address: publicIPv4, port };
+  const entrance = entrances.find(({ forwards }) => goesHome(forwards, tcp, port)) ?? entrances[0];
+  if (entrance === undefined) throw new Error("a site by whose public IPv4s nothing comes home");
+  const own = { name: site.mode, address: entrance.publicIPv4, port };
   if (site.mode === "tunnel") {
     return [{ ...own, pings: true }, ...(ipv6 === undefined ? [] : [direct(ipv6, port)])];
   }
-  const relays = relaysOf(site.forwards).filter(({ protocol }) => protocol === "tcp");
-  const relay = relays.find((one) => one.port === port);
+  const tcpRelays = (some: readonly Pick<Entrance, "forwards">[]) =>
+    some.flatMap(({ forwards }) => relaysOf(forwards)).filter(({ protocol }) => protocol === "tcp");
+  const relay = tcpRelays([entrance]).find((one) => one.port === port);
   if (relay === undefined) {
     throw new Ds4Error(`${site.name} relays no TCP port ${port}`, {
-      hint: `type '--url' with one that it does (${relays.map((one) => one.port).join(", ") || "there is none"})`,
+      hint: `type '--url' with one that it does (${
+        tcpRelays(entrances)
+          .map((one) => one.port)
+          .join(", ") || "there is none"
+      })`,
     });
   }
   return [{ ...own, pings: false }, direct(ipv6 ?? relay.server, relay.to)];

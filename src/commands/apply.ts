@@ -1,9 +1,10 @@
 import chalk from "chalk";
 import { aimFor, checkUnconfirmed, countChanges, planSite } from "../converge/plan-site.js";
 import { describeProofs } from "../report/human.js";
+import { waysHome } from "../report/words.js";
 import { type ConvergeOptions, converge, runsOfChange } from "./converge.js";
 import { measured } from "./measured.js";
-import { howMany, listChanges, listDesign, listProofs, runCommand, wayOf } from "./run.js";
+import { howMany, listChanges, listDesign, listProofs, runCommand } from "./run.js";
 import { withHosts } from "./session.js";
 
 /** `ds4 apply`: brings all hosts to what the inventory says, and reads it back. */
@@ -14,7 +15,7 @@ export function apply(name: string | undefined, options: ConvergeOptions): Promi
       const reading = await measured(site, session.shells, session.reading, progress);
       const { target, design } = aimFor(site, reading);
       const plan = planSite(reading, target);
-      const way = wayOf(design);
+      const way = waysHome(design.entrances);
       const common = {
         ...listDesign(site, design),
         changes: listChanges(plan),

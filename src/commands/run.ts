@@ -94,23 +94,23 @@ function mutable(state: Readonly<Record<string, string | number | boolean | read
   );
 }
 
-/** `203.0.113.144 -> 192.168.1.210`, for each public IPv4. */
-export function wayOf({ entrances }: Pick<SiteDesign, "entrances">): string {
-  return entrances
-    .map(({ publicIPv4, forwards }) => `${publicIPv4} -> ${serversOf({ forwards }).join(", ")}`)
-    .join("; ");
-}
-
 /** What a site comes to, in the form of the JSON output. */
 export function listDesign(
   site: Site,
-  { publicIPv4, mtu, entrances }: Pick<SiteDesign, "publicIPv4" | "mtu" | "entrances">,
+  { publicIPv4, entrances, mtu }: Pick<SiteDesign, "publicIPv4" | "entrances" | "mtu">,
 ): Pick<Result, "mode" | "publicIPv4" | "publicIPv4s" | "server" | "servers" | "mtu"> {
   const [server, ...more] = serversOf(site);
   return {
     mode: site.mode,
     publicIPv4,
-    ...(entrances.length > 1 ? { publicIPv4s: entrances.map((entrance) => entrance.publicIPv4) } : {}),
+    ...(entrances.some((entrance) => entrance.publicIPv4 !== publicIPv4)
+      ? {
+          publicIPv4s: entrances.map((entrance) => ({
+            publicIPv4: entrance.publicIPv4,
+            servers: [...serversOf(entrance)],
+          })),
+        }
+      : {}),
     ...(server !== undefined && more.length === 0 ? { server } : { servers: [...serversOf(site)] }),
     ...(mtu === undefined ? {} : { mtu }),
   };

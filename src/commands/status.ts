@@ -4,8 +4,8 @@ import type { AnyReading } from "../converge/read.js";
 import { hostEntries } from "../core/step.js";
 import { hostsOf } from "../inventory/site.js";
 import { describePlan, describeUnconfirmed } from "../report/human.js";
-import { inWords } from "../report/words.js";
-import { listChanges, listDesign, listUnconfirmed, runCommand, wayOf } from "./run.js";
+import { inWords, waysHome } from "../report/words.js";
+import { listChanges, listDesign, listUnconfirmed, runCommand } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 
 /** `ds4 status`: what differs from what is wanted, three-way: wanted, configured for the next boot, live now. */
@@ -17,7 +17,7 @@ export function status(name: string | undefined, options: CommonOptions): Promis
       const plan = planSite(reading, target);
       const waiting = listUnconfirmed(reading);
       const inSync = countChanges(plan) === 0;
-      const way = wayOf(design);
+      const way = waysHome(design.entrances);
       const marked = hostEntries<AnyReading["vps"]>(reading).some(([, { facts }]) => facts.marked);
       const notes = inSync ? [...design.notes] : [];
       if (waiting.length > 0) {

@@ -4,13 +4,15 @@ import { parseTarget, type SshTarget } from "../ssh/target.js";
 import { broadcastOf, contains4, parsePrefix4 } from "./addresses.js";
 import { server as lanServer, relayServer } from "./checks.js";
 import { fields } from "./fields.js";
-import { findOverlaps, type Item, maxServers, readTraffic } from "./forwards.js";
+import { findOverlaps, type Item, maxPublicIPv4s, maxServers, readTraffic } from "./forwards.js";
 import { relayProblems } from "./relays.js";
 
 type Field = keyof typeof fields;
 type Path = readonly PropertyKey[];
 /** A contradiction between two keys; `path` is the one to point at. */
 export type CrossProblem = { readonly path: Path; readonly message: string; readonly hint: string };
+/** A server where it is named, with the public IPv4 that is its own there as far as that is known. */
+type Named = { readonly path: Path; readonly server: string; readonly publicIPv4?: string | undefined };
 type Add = (path: Path, message: string, hint: string) => unknown;
 
 /** Finds contradictions between keys that are right each by itself. `valueAt` gives a key's value in the file. */
@@ -48,7 +50,14 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
 
   const forward = valueAt(["forward"]);
   const entries: readonly unknown[] = Array.isArray(forward) ? forward : [];
-  const items = readItems(entries, valueAt(["vps", "publicIPv4"]));
+  const site = read("vps.publicIPv4");
+  const publicOf = (at: number) => {
+    const path = ["forward", at, "publicIPv4"];
+    const value = valueAt(path);
+    // One that is wrong by itself is another one all the same.
+    return value === undefined ? site : (readAs("forward.publicIPv4", path) ?? String(value));
+  };
+  const items = readItems(entries, publicOf);
   const mode = valueAt(["mode"]) ?? "tunnel";
   const relay = mode === "relay";
   if (relay) problems.push(...relayProblems(items, valueAt(["server"])));
@@ -58,23 +67,8 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
       "server says already that all of it goes to one server",
       "Keep one of the two: in forward, that is an entry with `traffic: all`.",
     );
-  for (const path of entries.map((_, at) => ["forward", at, "publicIPv4"])) {
-    if (valueAt(path) === undefined) continue;
-    if (relay)
-      add(
-        path,
-        "a relay listens on one public IPv4",
-        "With `mode: relay`, leave it out: `vps.publicIPv4` says on which one.",
-      );
-    else if (valueAt(["vps", "publicIPv4"]) === undefined)
-      add(
-        path,
-        "it isn't said which one the other entries are for",
-        "Add the VPS's first one, from which the tunnel's ends are made: `vps: { publicIPv4: 203.0.113.144 }`, for example.",
-      );
-  }
   const wayOut = [["egress"], ...entries.map((_, at) => ["forward", at, "egress"])];
-  const set = (path: Path) => valueAt(path) !== undefined;
+  const set = (path: Path) => isSet(valueAt(path));
   if (relay) {
     for (const path of wayOut.filter(set))
       add(
@@ -98,12 +92,12 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
     if (valueAt(["hairpin"]) === "router")
       add(["hairpin"], "there is no OpenWrt router in this site", "With home, leave it out.");
   }
-  const named = entries.flatMap((_, at): readonly { path: Path; server: string }[] => {
+  const named = entries.flatMap((_, at): readonly Named[] => {
     const path = ["forward", at, "server"];
     const value = valueAt(path);
     if (typeof value !== "string" || (!relay && mode !== "tunnel")) return [];
     const parsed = (relay ? relayServer : lanServer).safeParse(value);
-    if (parsed.success) return [{ path, server: parsed.data }];
+    if (parsed.success) return [{ path, server: parsed.data, publicIPv4: publicOf(at) }];
     for (const issue of parsed.error.issues as z.core.$ZodIssueCustom[]) {
       const other =
         !relay && relayServer.safeParse(value).success
@@ -114,9 +108,12 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
     return [];
   });
   const server = relay ? undefined : read("server");
-  const servers = [...(server === undefined ? [] : [{ path: ["server"], server }]), ...named];
+  const servers: readonly Named[] = [
+    ...(server === undefined ? [] : [{ path: ["server"], server }]),
+    ...named,
+  ];
   const lan = relay ? undefined : read("router.lan");
-  for (const [at, { path, server }] of servers.entries()) {
+  for (const [at, { path, server, publicIPv4 }] of servers.entries()) {
     if (!relay && router && server === router.host)
       add(path, `${server} is the router itself`, "Write the address of the host behind the router.");
     if (lan !== undefined) serverInLan(path, server, lan, add);
@@ -126,19 +123,34 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
         `${server} names a whole network in a LAN of /24`,
         "Write the server's own address, or, where the LAN is larger, say so with router.lan.",
       );
-    if (servers.slice(0, at).some((other) => other.server === server && other.path.length > 1))
+    const earlier = servers.slice(0, at).filter((other) => other.server === server && other.path.length > 1);
+    if (earlier.some((other) => other.publicIPv4 === publicIPv4))
       add(
         path,
         `${server} has an entry already`,
         "Put both into that one: `traffic: [tcp/443, udp/51820]`, for example.",
       );
+    const egressOf = (of: Path) => valueAt([...of.slice(0, -1), "egress"]);
+    const [egress, before] = [egressOf(path), earlier.map((other) => egressOf(other.path)).find(isSet)];
+    if (isSet(egress) && isSet(before) && egress !== before)
+      add(
+        [...path.slice(0, -1), "egress"],
+        `${server} has the egress ${String(before)} in an entry before`,
+        "What a server begins leaves by one way: say it once, in its first entry.",
+      );
   }
-  if (entries.length > maxServers)
-    add(
-      ["forward", maxServers],
-      `there are ${entries.length} servers, and ${maxServers} at most`,
-      "Leave some of them out.",
-    );
+  atMost(
+    maxServers,
+    "servers",
+    entries.map((_, at) => valueAt(["forward", at, "server"])),
+    add,
+  );
+  atMost(
+    maxPublicIPv4s,
+    "public IPv4s",
+    entries.map((_, at) => publicOf(at) ?? ""),
+    add,
+  );
   problems.push(...findOverlaps(items));
 
   const tunnel = read("tunnel.name");
@@ -152,11 +164,23 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
   return problems;
 }
 
+const isSet = (value: unknown) => value !== undefined;
+
+/** The first entry of `forward` that brings one too many of something; `values` has each entry's. */
+function atMost(most: number, what: string, values: readonly unknown[], add: Add): void {
+  const count = new Set(values).size;
+  const at = values.findIndex((_, index) => new Set(values.slice(0, index + 1)).size > most);
+  if (at >= 0)
+    add(["forward", at], `there are ${count} ${what}, and ${most} at most`, "Leave some of them out.");
+}
+
 /** What the entries of `forward` ask for, as far as it is right by itself. */
-function readItems(entries: readonly unknown[], own: unknown): readonly Item[] {
+function readItems(
+  entries: readonly unknown[],
+  publicOf: (at: number) => string | undefined,
+): readonly Item[] {
   return entries.flatMap((entry, at) => {
-    const { server, traffic, publicIPv4 } = (entry ?? {}) as Readonly<Record<string, unknown>>;
-    const other = publicIPv4 === undefined || publicIPv4 === own ? undefined : String(publicIPv4);
+    const { server, traffic } = (entry ?? {}) as { readonly server?: unknown; readonly traffic?: unknown };
     const path = ["forward", at, "traffic"];
     const texts = Array.isArray(traffic) ? traffic : [traffic];
     return texts.flatMap((value: unknown, index): Item[] => {
@@ -165,7 +189,7 @@ function readItems(entries: readonly unknown[], own: unknown): readonly Item[] {
       const read = attempt(() => readTraffic(text));
       if (read === undefined) return [];
       const place = Array.isArray(traffic) ? [...path, index] : path;
-      return [{ path: place, text, server: String(server), traffic: read, publicIPv4: other }];
+      return [{ path: place, text, server: String(server), publicIPv4: publicOf(at), traffic: read }];
     });
   });
 }

@@ -142,7 +142,7 @@ export const fields = {
   }),
   "forward.publicIPv4": publicIPv4.meta({
     description:
-      "Another public IPv4 of the VPS's that this is about. By itself the one in `vps.publicIPv4`, which has to be there then. Not with `mode: relay`.",
+      "Which public IPv4 of the VPS's this entry is for, where it has several. By itself the site's: `vps.publicIPv4`, or the one that is found.",
     examples: ["203.0.113.145"],
     ...ipv4,
   }),

@@ -28,15 +28,18 @@ export type Egress = "vps" | "isp";
 export type Forward = Traffic & {
   /** IPv4 in the router's LAN; with a relay, an IPv6 address or a name. */
   readonly server: string;
+  /** The public IPv4 that it is for, and where the inventory file says so; absent: the site's. */
+  readonly publicIPv4?: { readonly address: string; readonly line: number; readonly column: number };
   readonly egress: Egress;
-  /** Absent: the site's own one. */
-  readonly publicIPv4?: string;
   /** Where the inventory file says so. */
   readonly line: number;
 };
 
 /** Each has priorities of its own on the router. */
 export const maxServers = 16;
+
+/** Each has a visitor of its own, who proves it. */
+export const maxPublicIPv4s = 16;
 
 /**
  * Reads `all`, `all except tcp/22, tcp/8443`, `icmp`, `47`, `tcp/443`, `tcp+udp/5060`, `tcp/8000-8100` or
@@ -179,9 +182,9 @@ export type Item = {
   readonly path: readonly PropertyKey[];
   readonly text: string;
   readonly server: string;
-  readonly traffic: Traffic;
-  /** Which public IPv4 it is about; absent: the site's own one. */
+  /** The public IPv4 that its entry is for; undefined where that isn't known yet. */
   readonly publicIPv4: string | undefined;
+  readonly traffic: Traffic;
 };
 
 /** What contradicts something that is written before it. */
@@ -191,7 +194,9 @@ export function findOverlaps(
   return items.flatMap((item, at) => {
     const { path, text, traffic } = item;
     const said = JSON.stringify(text);
-    const earlier = items.slice(0, at).find((other) => clash(other, item));
+    const earlier = items
+      .slice(0, at)
+      .find((other) => other.publicIPv4 === item.publicIPv4 && clash(other, item));
     if (earlier !== undefined)
       return [
         {
@@ -208,7 +213,6 @@ export function findOverlaps(
 }
 
 function clash(a: Item, b: Item): boolean {
-  if (a.publicIPv4 !== b.publicIPv4) return false;
   const [everything, other] = a.traffic.all === undefined ? [b, a] : [a, b];
   if (everything.traffic.all === undefined)
     return a.traffic.flows.some((flow) => b.traffic.flows.some((own) => overlap(flow, own)));

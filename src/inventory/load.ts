@@ -65,10 +65,12 @@ function toSite(
     ...(home && { home: dropUndefined(home) }),
     forwards:
       server === undefined
-        ? forward.map(({ server, traffic, egress: own = egress, publicIPv4 }, at) => ({
+        ? forward.map(({ server, traffic, publicIPv4 }, at) => ({
             server,
-            egress: own,
-            ...(publicIPv4 === undefined || publicIPv4 === vps.publicIPv4 ? {} : { publicIPv4 }),
+            ...(publicIPv4 === undefined
+              ? {}
+              : { publicIPv4: { address: publicIPv4, ...positionOf(["forward", at, "publicIPv4"]) } }),
+            egress: forward.find((entry) => entry.server === server && entry.egress)?.egress ?? egress,
             line: positionOf(["forward", at]).line,
             ...traffic,
           }))

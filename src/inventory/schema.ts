@@ -45,13 +45,16 @@ export const siteSchema = z
         z.strictObject({
           server: fields["forward.server"],
           traffic: fields["forward.traffic"],
-          egress: fields["forward.egress"].optional(),
           publicIPv4: fields["forward.publicIPv4"].optional(),
+          egress: fields["forward.egress"].optional(),
         }),
       )
       .min(1)
       .optional()
-      .meta({ description: "Instead of `server`: which traffic goes to which server, each server once." }),
+      .meta({
+        description:
+          "Instead of `server`: which traffic goes to which server, each server once for a public IPv4.",
+      }),
     tunnel: z
       .strictObject({
         name: fields["tunnel.name"].optional(),

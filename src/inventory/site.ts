@@ -18,7 +18,7 @@ export type Site = {
    */
   readonly router?: RouterEntry;
   readonly home?: HomeEntry;
-  /** What goes to which server, at least one; each server once. */
+  /** What goes to which server, at least one; each server once for a public IPv4, and with one egress. */
   readonly forwards: readonly Forward[];
   /** Who sends what LAN hosts send to the public IPv4 to the servers: the router at once, or the VPS. */
   readonly hairpin: "router" | "vps";
@@ -32,7 +32,7 @@ export function hostsOf(site: Site): readonly HostName[] {
 
 /** The home servers: addresses in the LAN with a tunnel, IPv6 addresses or names with a relay. */
 export function serversOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
-  return forwards.map(({ server }) => server);
+  return [...new Set(forwards.map(({ server }) => server))];
 }
 
 /** Those of them that are IPv4 addresses in the LAN. */
@@ -42,7 +42,12 @@ export function lanServersOf(site: Pick<Site, "forwards">): readonly string[] {
 
 /** Those whose own connections leave with the public IPv4. */
 export function sendersOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
-  return forwards.filter(({ egress }) => egress === "vps").map(({ server }) => server);
+  return serversOf({ forwards: forwards.filter(({ egress }) => egress === "vps") });
+}
+
+/** Those whose own connections leave by the home's provider. */
+export function homeSendersOf({ forwards }: Pick<Site, "forwards">): readonly string[] {
+  return serversOf({ forwards: forwards.filter(({ egress }) => egress === "isp") });
 }
 
 /** What brings it all back at boot on a Linux host: a unit, or a stanza in interfaces.d. */

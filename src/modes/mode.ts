@@ -1,6 +1,6 @@
 import type { HostState } from "../core/plan.js";
 import type { Conflict, PerHost, Step } from "../core/step.js";
-import type { Entrance } from "../hosts/design.js";
+import type { Entrance } from "../hosts/entrances.js";
 import type { HomeFacts } from "../hosts/home/facts.js";
 import type { RouterFacts } from "../hosts/router/facts.js";
 import type { VpsFacts } from "../hosts/vps/facts.js";
@@ -27,6 +27,7 @@ export type SiteDesign = {
   readonly publicIPv4: string;
   /** The address of the VPS's that `publicIPv4` comes to. */
   readonly uplinkIPv4: string;
+  /** By which public IPv4 what comes home. */
   readonly entrances: readonly Entrance[];
   /** Of the tunnel, in bytes. */
   readonly mtu?: number;

@@ -35,7 +35,7 @@ export function atRouter(site: Site, design: RouterDesign): AtHome {
     host: "router",
     arm: witnessLines(site, design),
     probe: witnessProbe,
-    read: (section) => readWitness(section, site),
+    read: (section) => readWitness(section, design),
     words: {
       name: "router",
       dropped: "a firewall on the home side drops it (a provider's modem in front of the router)",

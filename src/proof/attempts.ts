@@ -1,14 +1,12 @@
-import { type Design, entranceOf } from "../hosts/design.js";
-import { type Flow, isAmongAll, overlap } from "../inventory/forwards.js";
+import type { Design } from "../hosts/design.js";
+import type { Entrance } from "../hosts/entrances.js";
+import { type Flow, type Forward, isAmongAll, overlap } from "../inventory/forwards.js";
 import { icmp, tcp, udp } from "../inventory/protocols.js";
-import type { Site } from "../inventory/site.js";
 
 /** What a visitor can try of a server: only what is forwarded to it, as the VPS itself would answer the rest. */
 export type Attempt = {
-  readonly server: string;
-  /** The public IPv4 that leads there, and the VPS's address that it comes to. */
-  readonly publicIPv4: string;
-  readonly uplinkIPv4: string;
+  readonly entrance: Entrance;
+  readonly forward: Forward;
   readonly ping: boolean;
   /** TCP ports of the public IPv4. */
   readonly ports: readonly number[];
@@ -30,26 +28,26 @@ const most = 8;
 
 const portOf = (port: number): Flow => ({ protocol: tcp, ports: [port, port] });
 
-/** What is to be tried of each server, in the inventory's order. */
-export function attempts(
-  site: Pick<Site, "forwards">,
-  design: Pick<Design, "keepPorts" | "entrances">,
-): readonly Attempt[] {
-  return site.forwards.map((forward) => {
-    const { uplinkIPv4, publicIPv4, forwards } = entranceOf(design, forward.server);
+/** What is to be tried of each server by each public IPv4, in the inventory's order. */
+export function attempts({ entrances }: Pick<Design, "entrances">): readonly Attempt[] {
+  return entrances.flatMap(attemptsAt);
+}
+
+function attemptsAt(entrance: Entrance): readonly Attempt[] {
+  const { forwards, keepPorts } = entrance;
+  return forwards.map((forward) => {
     const goesThere = (flow: Flow) =>
       forward.flows.some((own) => overlap(own, flow)) ||
       (isAmongAll(forward, flow) &&
         !forwards.some(({ flows }) => flows.some((other) => overlap(other, flow))));
-    const usual = usualPorts.filter((port) => !design.keepPorts.includes(port) && goesThere(portOf(port)));
+    const usual = usualPorts.filter((port) => !keepPorts.includes(port) && goesThere(portOf(port)));
     const chosen = (wanted: number) =>
       forward.flows.flatMap(({ protocol, ports }) =>
         protocol === wanted && ports !== undefined ? [ports[0]] : [],
       );
     return {
-      server: forward.server,
-      uplinkIPv4,
-      publicIPv4,
+      entrance,
+      forward,
       ping: goesThere({ protocol: icmp }),
       ports: [...new Set([...usual, ...chosen(tcp)])].slice(0, most),
       udpPorts: chosen(udp).slice(0, most),

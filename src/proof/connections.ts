@@ -1,8 +1,8 @@
 import { type Probe, quote, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
+import { visitorIPv4 } from "../hosts/entrances.js";
 import { networkOf, type RouterFacts } from "../hosts/router/facts.js";
 import { lanServersOf, type Site } from "../inventory/site.js";
-import { visitorIPv4 } from "./visitor.js";
 
 /**
  * What both hosts do for others and for themselves, seen before the change and again after it: a change may not

@@ -2,8 +2,7 @@ import { type Probe, required, type Section } from "../core/script.js";
 import type { HomeDesign } from "../hosts/home/design.js";
 import type { Site } from "../inventory/site.js";
 import { countPackets } from "./counters.js";
-import { visitorIPv4 } from "./visitor.js";
-import type { WitnessSeen } from "./witness.js";
+import { keyOf, pairsOf, type WitnessSeen } from "./witness.js";
 
 /**
  * On a Linux machine at home, the rules of ds4's own chains are the counters: iptables may come with the change only,
@@ -23,8 +22,9 @@ export const homeWitnessProbe: Probe = {
 export function readHomeWitness(
   section: Section | undefined,
   site: Site,
-  { local, remote, home }: Pick<HomeDesign, "local" | "remote" | "home">,
+  design: Pick<HomeDesign, "local" | "remote" | "home" | "entrances">,
 ): WitnessSeen {
+  const { local, remote, home } = design;
   const saved = required(section, "the counters on the home machine");
   const count = (chain: string, match: string) =>
     countPackets(saved, (line) => `${line} `.includes(` -A DS4-${chain} ${match} `));
@@ -34,13 +34,14 @@ export function readHomeWitness(
     // The read-back shows that the VPS puts none in.
     options_in: 0,
     outer_out: count("OUTPUT", `-s ${remote}/128 -d ${local}/128`),
-    servers: new Map(
-      [...home.here, ...home.behind].map((server) => {
+    ways: new Map(
+      pairsOf(design).map((pair) => {
+        const { visitor, server } = pair;
         const here = home.here.includes(server);
-        const inward = `-s ${visitorIPv4}/32 -d ${server}/32 -i ${tunnel}`;
-        const outward = `-s ${server}/32 -d ${visitorIPv4}/32`;
+        const inward = `-s ${visitor}/32 -d ${server}/32 -i ${tunnel}`;
+        const outward = `-s ${server}/32 -d ${visitor}/32`;
         return [
-          server,
+          keyOf(pair),
           {
             inner_in: count("PREROUTING", inward),
             to_server: count(here ? "INPUT" : "FORWARD", inward),

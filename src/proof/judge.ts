@@ -1,4 +1,5 @@
 import type { Design } from "../hosts/design.js";
+import { type Entrance, used } from "../hosts/entrances.js";
 import { type Flow, overlap, showFlow } from "../inventory/forwards.js";
 import { icmp, tcp } from "../inventory/protocols.js";
 import type { Site } from "../inventory/site.js";
@@ -7,8 +8,8 @@ import { type Attempt, attempts, mustAnswer, mustArrive } from "./attempts.js";
 import type { Connections } from "./connections.js";
 import type { PathProof } from "./path-proof.js";
 import { adviceFor } from "./provider.js";
-import { readVisitor, type VisitorSeen, visitorIPv4, visitorProbe } from "./visitor.js";
-import type { WitnessSeen } from "./witness.js";
+import { readVisitor, type VisitorSeen, visitorProbe } from "./visitor.js";
+import { keyOf, type WitnessSeen } from "./witness.js";
 
 /** One thing that was to be shown. `proved` is undefined where it could not be tried, which `seen` then explains. */
 export type Proof = {
@@ -33,7 +34,7 @@ export type PathSeen = {
 /** The proof of a tunnel: a visitor on the VPS, and counters at its other end. */
 export function tunnelProof(site: Site, design: Design, atHome: AtHome): PathProof {
   return {
-    visitor: visitorProbe(site, design),
+    visitor: visitorProbe(design),
     counters: atHome,
     judge: (sections) => {
       const seen = {
@@ -44,7 +45,9 @@ export function tunnelProof(site: Site, design: Design, atHome: AtHome): PathPro
       };
       return {
         proofs: judgePath(site, design, seen),
-        silent: attempts(site, design).some(({ ping }) => ping) && seen.visitor.small.size === 0,
+        silent: attempts({ entrances: [design.entrances[0]] }).some(
+          (attempt) => attempt.ping && !pinged(seen, attempt),
+        ),
       };
     },
   };
@@ -54,10 +57,10 @@ export function tunnelProof(site: Site, design: Design, atHome: AtHome): PathPro
 export function judgePath(site: Site, design: Design, seen: PathSeen): readonly Proof[] {
   const { visitor } = seen;
   if (visitor.missing !== "") return [noVisitor(visitor.missing)];
-  const all = attempts(site, design);
+  const all = attempts(design);
+  const [full, small] = [visitor.full.size > 0, visitor.small.size > 0];
   const tried = all.find(mustAnswer) ?? all.find(mustArrive);
   const pings = all.some(({ ping }) => ping);
-  const [full, small] = [visitor.full.size > 0, visitor.small.size > 0];
   return [
     judgeTunnel(site, seen, tried),
     {
@@ -77,8 +80,8 @@ export function judgePath(site: Site, design: Design, seen: PathSeen): readonly 
           }
         : {}),
     },
-    ...all.flatMap((attempt) => judgeServer(site, seen, attempt)),
-    ...judgeOthers(site, design, seen),
+    ...all.flatMap((attempt) => judgeServer(site, design, seen, attempt)),
+    ...judgeOthers(all, seen),
   ];
 }
 
@@ -110,19 +113,37 @@ function judgeTunnel(site: Site, seen: PathSeen, tried: Attempt | undefined): Pr
 }
 
 /** What answered of a server. */
-function answersOf({ visitor }: PathSeen, attempt: Attempt): readonly string[] {
+function answersOf(seen: PathSeen, attempt: Attempt): readonly string[] {
   return [
-    ...(visitor.small.has(attempt.server) ? ["ping"] : []),
-    ...visitor.tcp
-      .filter(({ server }) => server === attempt.server)
-      .map(({ port, answer }) => `TCP ${port} ${answer}`),
+    ...(pinged(seen, attempt) ? ["ping"] : []),
+    ...connected(seen, attempt).map(({ port, answer }) => `TCP ${port} ${answer}`),
   ];
 }
 
+/** Whether a ping that goes to the server was answered. */
+const pinged = ({ visitor }: Pick<PathSeen, "visitor">, { ping, entrance }: Attempt) =>
+  ping && visitor.small.has(entrance.uplinkIPv4);
+
+/** The server's ports that answered. */
+const connected = ({ visitor }: PathSeen, { ports, entrance }: Attempt) =>
+  visitor.tcp.filter(({ address, port }) => address === entrance.uplinkIPv4 && ports.includes(port));
+
+/** The name of a server's proof, with as much as it takes to tell it from the others. */
+export function nameOf(
+  what: string,
+  { entrances }: Pick<Design, "entrances">,
+  entrance: Entrance,
+  server: string,
+): string {
+  if (used(entrances).length > 1) return `${what}, ${entrance.publicIPv4} -> ${server}`;
+  return entrance.forwards.length > 1 ? `${what}, ${server}` : what;
+}
+
 /** Whether the visitor's packets arrived at a server, and were answered. */
-function judgeServer(site: Site, seen: PathSeen, attempt: Attempt): readonly Proof[] {
-  const { server, publicIPv4, uplinkIPv4 } = attempt;
-  const name = (what: string) => (site.forwards.length === 1 ? what : `${what}, ${server}`);
+function judgeServer(site: Site, design: Design, seen: PathSeen, attempt: Attempt): readonly Proof[] {
+  const { entrance, forward } = attempt;
+  const { server } = forward;
+  const name = (what: string) => nameOf(what, design, entrance, server);
   if (!mustArrive(attempt)) {
     return [
       {
@@ -133,8 +154,8 @@ function judgeServer(site: Site, seen: PathSeen, attempt: Attempt): readonly Pro
     ];
   }
   const { visitor, witness } = seen;
-  const passed = passedOf(seen, server);
-  const way = `${visitorIPv4} -> ${publicIPv4}`;
+  const passed = passedOf(seen, attempt);
+  const way = `${entrance.visitor} -> ${entrance.publicIPv4}`;
   const answers = answersOf(seen, attempt);
   const answered = answers.length > 0;
   const trouble = findBreak(site, seen, attempt);
@@ -145,7 +166,7 @@ function judgeServer(site: Site, seen: PathSeen, attempt: Attempt): readonly Pro
       proved: passed.to_server > 0,
       seen:
         passed.to_server > 0
-          ? `visitor ${way} arrived at ${server} from ${visitorIPv4}`
+          ? `visitor ${way} arrived at ${server} from ${entrance.visitor}`
           : `visitor ${way} did not arrive at ${server}${hops}`,
       ...(passed.to_server > 0 ? {} : trouble),
     },
@@ -154,8 +175,8 @@ function judgeServer(site: Site, seen: PathSeen, attempt: Attempt): readonly Pro
           name: name("answer"),
           proved: answered,
           seen: answered
-            ? `${server} answered (${answers.join(", ")}), and the visitor got it from ${uplinkIPv4}`
-            : `the visitor got no answer from ${publicIPv4}${passed.to_server > 0 ? hops : ""}`,
+            ? `${server} answered (${answers.join(", ")}), and the visitor got it from ${entrance.uplinkIPv4}`
+            : `the visitor got no answer from ${entrance.publicIPv4}${passed.to_server > 0 ? hops : ""}`,
           ...(answered ? {} : trouble),
         }
       : {
@@ -167,17 +188,18 @@ function judgeServer(site: Site, seen: PathSeen, attempt: Attempt): readonly Pro
 }
 
 /** What was chosen by name and of which no answer was seen, tried or not. */
-function judgeOthers(site: Site, design: Design, seen: PathSeen): readonly Proof[] {
-  const open = attempts(site, design).flatMap(({ server }, at) => {
+function judgeOthers(all: readonly Attempt[], seen: PathSeen): readonly Proof[] {
+  const several = new Set(all.map(({ entrance }) => entrance)).size > 1;
+  const open = all.flatMap((attempt) => {
+    const { entrance, forward } = attempt;
     const answered: readonly Flow[] = [
-      ...(seen.visitor.small.has(server) ? [{ protocol: icmp }] : []),
-      ...seen.visitor.tcp
-        .filter((one) => one.server === server)
-        .map(({ port }): Flow => ({ protocol: tcp, ports: [port, port] })),
+      ...(pinged(seen, attempt) ? [{ protocol: icmp }] : []),
+      ...connected(seen, attempt).map(({ port }): Flow => ({ protocol: tcp, ports: [port, port] })),
     ];
-    return (site.forwards[at]?.flows ?? [])
+    const of = several ? ` of ${entrance.publicIPv4}` : "";
+    return forward.flows
       .filter((flow) => !answered.some((other) => overlap(other, flow)))
-      .map((flow) => `${showFlow(flow)} to ${server}`);
+      .map((flow) => `${showFlow(flow)}${of} to ${forward.server}`);
   });
   return open.length === 0
     ? []
@@ -191,15 +213,18 @@ function judgeOthers(site: Site, design: Design, seen: PathSeen): readonly Proof
 }
 
 /** The packets at each hop that is a server's own. */
-function passedOf({ visitor, witness }: PathSeen, server: string) {
+function passedOf({ visitor, witness }: PathSeen, { entrance, forward: { server } }: Attempt) {
   const none = { to: 0, from: 0, inner_in: 0, to_server: 0, answer: 0 };
-  return { ...none, ...visitor.servers.get(server), ...witness.servers.get(server) };
+  const way = keyOf({ visitor: entrance.visitor, server });
+  return { ...none, ...visitor.servers.get(server), ...witness.ways.get(way) };
 }
 
 /** The first hop without packets, and what that means. */
-function findBreak(site: Site, seen: PathSeen, { server, ping, ports }: Attempt): { readonly hint: string } {
+function findBreak(site: Site, seen: PathSeen, attempt: Attempt): { readonly hint: string } {
   const { visitor, witness, vendor, words } = seen;
-  const passed = passedOf(seen, server);
+  const { ping, ports, forward } = attempt;
+  const { server } = forward;
+  const passed = passedOf(seen, attempt);
   const underlay = visitor.underlay
     ? "a ping over IPv6 between the same two addresses is answered"
     : "a ping over IPv6 between them is not answered either";

@@ -1,17 +1,17 @@
 import { quote, required, type Section } from "../core/script.js";
-import type { RelayDesign } from "../hosts/relay-design.js";
+import { type Entrance, used } from "../hosts/entrances.js";
+import type { RelayAt, RelayDesign } from "../hosts/relay-design.js";
 import type { Relay } from "../inventory/relays.js";
-import { type Site, serversOf } from "../inventory/site.js";
-import { relayId, targetOf, unitName } from "../steps/vps/relay/unit-file.js";
-import { noVisitor, type Proof } from "./judge.js";
+import { targetOf, unitName } from "../steps/vps/relay/unit-file.js";
+import { nameOf, noVisitor, type Proof } from "./judge.js";
 import type { PathProof } from "./path-proof.js";
-import { inside, visitorIPv4, visitorWith, whyMissing } from "./visitor.js";
+import { inside, visitorWith, whyMissing } from "./visitor.js";
 
-/** So many relays of each server and protocol are tried. */
+/** So many relays of each server and protocol are tried, at each public IPv4. */
 const most = 8;
 
-/** What the visitor's datagram says, by which it is known again behind the relay. */
-const word = "ds4?";
+/** What a visitor's datagram says, by which it is known again behind the relay: its last letter is the visitor's own. */
+const wordOf = ({ visitor }: Entrance) => `ds4${String.fromCharCode(62 + Number(visitor.split(".").at(-1)))}`;
 
 /** Priority of the first counter on the uplink; each datagram's has its own. */
 const preference = 4205;
@@ -22,39 +22,62 @@ const preference = 4205;
  * counts as nothing: the firewall of a router refuses in the server's name. Of UDP, which need not be answered,
  * it is that the visitor's datagram leaves for the server.
  */
-export function relayProof(site: Site, design: RelayDesign): PathProof {
-  const tried = triedOf(site, design);
+export function relayProof(design: RelayDesign): PathProof {
+  const tried = triedOf(design);
   return {
     visitor: visitorWith(design, visit(design, tried), removeCounters(design, tried)),
     // A ping isn't relayed: the VPS answers it, or doesn't.
-    judge: ({ visitor }) => ({ proofs: judge(site, design, tried, readVisit(visitor)), silent: true }),
+    judge: ({ visitor }) => ({ proofs: judge(design, tried, readVisit(visitor)), silent: true }),
   };
 }
 
-type Tried = { readonly tcp: readonly Relay[]; readonly udp: readonly Relay[] };
+/** What is tried of a server at a public IPv4. */
+type Tried = {
+  readonly entrance: Entrance;
+  readonly server: string;
+  readonly tcp: readonly RelayAt[];
+  readonly udp: readonly RelayAt[];
+};
 
-function triedOf(site: Site, { relays }: RelayDesign): Tried {
-  const some = (protocol: Relay["protocol"]) =>
-    serversOf(site).flatMap((server) =>
-      relays.filter((relay) => relay.server === server && relay.protocol === protocol).slice(0, most),
-    );
-  return { tcp: some("tcp"), udp: some("udp") };
+function triedOf({ entrances, relays }: RelayDesign): readonly Tried[] {
+  return used(entrances).flatMap((entrance) =>
+    entrance.forwards.map(({ server }) => {
+      const some = (protocol: Relay["protocol"]) =>
+        relays
+          .filter(
+            (relay) =>
+              relay.uplinkIPv4 === entrance.uplinkIPv4 &&
+              relay.server === server &&
+              relay.protocol === protocol,
+          )
+          .slice(0, most);
+      return { entrance, server, tcp: some("tcp"), udp: some("udp") };
+    }),
+  );
 }
 
-function removeCounters({ uplink6 }: RelayDesign, { udp }: Tried): string {
+/** The relays for datagrams, each with the word that its own says. */
+const datagramsOf = (tried: readonly Tried[]) =>
+  tried.flatMap(({ entrance, udp }) => udp.map((relay) => ({ relay, word: wordOf(entrance) })));
+
+function removeCounters({ uplink6 }: RelayDesign, tried: readonly Tried[]): string {
   const up6 = quote(uplink6);
   return [
     "",
-    ...udp.map((_, at) => `tc filter del dev ${up6} egress pref ${preference + at} 2>/dev/null`),
+    ...datagramsOf(tried).map(
+      (_, at) => `tc filter del dev ${up6} egress pref ${preference + at} 2>/dev/null`,
+    ),
     `[ "\${made6:-no}" = no ] || tc qdisc del dev ${up6} clsact`,
   ].join("\n  ");
 }
 
 /** The visitor's work. Each line that it prints is one thing seen: see `readVisit`. */
-function visit(design: RelayDesign, { tcp, udp }: Tried): string {
+function visit(design: RelayDesign, tried: readonly Tried[]): string {
   const up6 = quote(design.uplink6);
-  const hex = Buffer.from(word).toString("hex");
-  const counters = udp.map((relay, at) => {
+  const tcp = tried.flatMap((one) => one.tcp);
+  const datagrams = datagramsOf(tried);
+  const counters = datagrams.map(({ relay, word }, at) => {
+    const hex = Buffer.from(word).toString("hex");
     const to = relay.server.includes(":") ? `match ip6 dst ${relay.server}/128 ` : "";
     return `tc filter add dev ${up6} egress pref ${preference + at} protocol ipv6 u32 ${to}match ip6 protocol 17 0xff match ip6 dport ${relay.to} 0xffff match u32 0x${hex} 0xffffffff at 48 action continue`;
   });
@@ -64,48 +87,56 @@ function visit(design: RelayDesign, { tcp, udp }: Tried): string {
     // What the server itself says, without a relay in between.
     ...tcp.map(
       (relay) =>
-        `{ said=$(timeout 7 socat -u OPEN:/dev/null TCP6:${quote(targetOf(relay))},connect-timeout=5 2>&1) && said=open; [ -n "$said" ] || said="no answer"; echo "direct ${relay.port} \${said##*: }"; } &`,
+        `{ said=$(timeout 7 socat -u OPEN:/dev/null TCP6:${quote(targetOf(relay))},connect-timeout=5 2>&1) && said=open; [ -n "$said" ] || said="no answer"; echo "direct ${placeOf(relay)} \${said##*: }"; } &`,
     ),
     ...tcp.map(
-      ({ port }) => `${inside} timeout 9 bash -c 'exec 3<>/dev/tcp/${design.uplinkIPv4}/${port} || exit
-echo "accepted ${port}"; IFS= read -r -t 6 -n 1 <&3 && echo "data ${port}"; sleep 2' 2>/dev/null &`,
+      (relay) => `${inside} timeout 9 bash -c 'exec 3<>/dev/tcp/${relay.uplinkIPv4}/${relay.port} || exit
+echo "accepted ${placeOf(relay)}"; IFS= read -r -t 6 -n 1 <&3 && echo "data ${placeOf(relay)}"; sleep 2' 2>/dev/null &`,
     ),
-    ...udp.map(
-      ({ port }) =>
-        `{ for n in 1 2 3; do ${inside} bash -c 'printf %s ${quote(word)} >/dev/udp/${design.uplinkIPv4}/${port}' 2>/dev/null; sleep 1; done; } &`,
+    ...datagrams.map(
+      ({ relay, word }) =>
+        `{ for n in 1 2 3; do ${inside} bash -c 'printf %s "${word}" >/dev/udp/${relay.uplinkIPv4}/${relay.port}' 2>/dev/null; sleep 1; done; } &`,
     ),
     ...(tcp.length === 0
       ? []
       : [
           // Each process with its socket to the visitor and its other one, if that is more than asked for.
-          `{ for n in 1 2 3 4 5 6 7 8; do sleep 0.7; ss -Htnp | awk -v visitor=${quote(`${visitorIPv4}:`)} '
+          `{ for n in 1 2 3 4 5 6 7 8; do sleep 0.7; ss -Htnp | awk -v visitors=${quote(
+            ` ${used(design.entrances)
+              .map(({ visitor }) => visitor)
+              .join(" ")} `,
+          )} '
   $1 == "SYN-SENT" || !match($0, /pid=[0-9]+/) { next }
   { pid = substr($0, RSTART, RLENGTH) }
-  index($5, visitor) == 1 { near[pid] = $4; next }
+  { from = $5; sub(/:[0-9]+$/, "", from) }
+  index(visitors, " " from " ") { near[pid] = $4; next }
   $5 ~ /^\\[/ { far[pid] = $5 }
   END { for (pid in near) if (pid in far) print "relayed " near[pid] " " far[pid] }'; done; } &`,
         ]),
     "wait",
-    ...udp.map(
-      ({ port }, at) =>
-        `echo "sent ${port} $(tc -s filter show dev ${up6} egress pref ${preference + at} | sed -n 's/.*Sent [0-9]* bytes \\([0-9]*\\) p.*/\\1/p' | head -n 1)"`,
+    ...datagrams.map(
+      ({ relay }, at) =>
+        `echo "sent ${placeOf(relay)} $(tc -s filter show dev ${up6} egress pref ${preference + at} | sed -n 's/.*Sent [0-9]* bytes \\([0-9]*\\) p.*/\\1/p' | head -n 1)"`,
     ),
   ].join("\n");
 }
 
-/** What was seen of each port. */
+/** Where a relay listens. */
+const placeOf = ({ uplinkIPv4, port }: RelayAt) => `${uplinkIPv4}:${port}`;
+
+/** What was seen of each place. */
 type Seen = {
   readonly missing: string;
-  /** TCP ports on which the VPS took the visitor's connection. */
-  readonly accepted: ReadonlySet<number>;
-  /** TCP ports by which the visitor got something to read. */
-  readonly data: ReadonlySet<number>;
+  /** Those at which the VPS took the visitor's TCP connection. */
+  readonly accepted: ReadonlySet<string>;
+  /** Those by which the visitor got something to read. */
+  readonly data: ReadonlySet<string>;
   /** What the server said to a connection of the VPS's own: `open`, or an error. */
-  readonly direct: ReadonlyMap<number, string>;
-  /** The far ends of the processes that served the visitor, by port. */
-  readonly relayed: ReadonlyMap<number, string>;
-  /** Datagrams of the visitor's that left for the server, by port. */
-  readonly sent: ReadonlyMap<number, number>;
+  readonly direct: ReadonlyMap<string, string>;
+  /** The far ends of the processes that served the visitor. */
+  readonly relayed: ReadonlyMap<string, string>;
+  /** Datagrams of the visitor's that left for the server. */
+  readonly sent: ReadonlyMap<string, number>;
 };
 
 /** @throws HostError where the part can't be read. */
@@ -114,24 +145,22 @@ function readVisit(section: Section | undefined): Seen {
   const found = (pattern: RegExp) => [...text.matchAll(pattern)];
   return {
     missing: whyMissing(text),
-    accepted: new Set(found(/^accepted (\d+)$/gm).map(([, port]) => Number(port))),
-    data: new Set(found(/^data (\d+)$/gm).map(([, port]) => Number(port))),
-    direct: new Map(found(/^direct (\d+) (.*)$/gm).map(([, port, said = ""]) => [Number(port), said])),
-    relayed: new Map(found(/^relayed \S+:(\d+) (\S+)$/gm).map(([, port, far = ""]) => [Number(port), far])),
-    sent: new Map(found(/^sent (\d+) (\d+)$/gm).map(([, port, count]) => [Number(port), Number(count)])),
+    accepted: new Set(found(/^accepted (\S+)$/gm).map(([, place = ""]) => place)),
+    data: new Set(found(/^data (\S+)$/gm).map(([, place = ""]) => place)),
+    direct: new Map(found(/^direct (\S+) (.*)$/gm).map(([, place = "", said = ""]) => [place, said])),
+    relayed: new Map(found(/^relayed (\S+) (\S+)$/gm).map(([, place = "", far = ""]) => [place, far])),
+    sent: new Map(found(/^sent (\S+) (\d+)$/gm).map(([, place = "", count]) => [place, Number(count)])),
   };
 }
 
-function judge(site: Site, design: RelayDesign, { tcp, udp }: Tried, seen: Seen): readonly Proof[] {
+function judge(design: RelayDesign, tried: readonly Tried[], seen: Seen): readonly Proof[] {
   if (seen.missing !== "") return [noVisitor(seen.missing)];
-  const isHome = ({ port }: Relay) => seen.relayed.has(port) || seen.data.has(port);
-  const servers = serversOf(site);
-  const proofs = servers.flatMap((server): readonly Proof[] => {
-    const name = (what: string) => (servers.length === 1 ? what : `${what}, ${server}`);
-    const [own, datagrams] = [tcp, udp].map((all) => all.filter((relay) => relay.server === server));
-    const home = own?.filter(isHome) ?? [];
-    const first = own?.[0];
-    const lost = datagrams?.find(({ port }) => !((seen.sent.get(port) ?? 0) > 0));
+  const isHome = (relay: RelayAt) => seen.relayed.has(placeOf(relay)) || seen.data.has(placeOf(relay));
+  const proofs = tried.flatMap(({ entrance, server, tcp, udp }): readonly Proof[] => {
+    const name = (what: string) => nameOf(what, design, entrance, server);
+    const home = tcp.filter(isHome);
+    const first = tcp[0];
+    const lost = udp.find((relay) => !((seen.sent.get(placeOf(relay)) ?? 0) > 0));
     return [
       ...(first === undefined
         ? []
@@ -140,30 +169,30 @@ function judge(site: Site, design: RelayDesign, { tcp, udp }: Tried, seen: Seen)
               ? {
                   name: name("answer"),
                   proved: true,
-                  seen: `visitor ${visitorIPv4} -> ${design.publicIPv4} got through to ${server}, which answered: ${home.map((relay) => wayOf(relay, seen)).join(", ")}`,
+                  seen: `visitor ${entrance.visitor} -> ${entrance.publicIPv4} got through to ${server}, which answered: ${home.map((relay) => wayOf(relay, seen)).join(", ")}`,
                 }
-              : { name: name("answer"), proved: false, ...failure(design, first, seen) },
+              : { name: name("answer"), proved: false, ...failure(first, seen) },
           ]),
-      ...(datagrams === undefined || datagrams.length === 0
+      ...(udp.length === 0
         ? []
         : [
             lost === undefined
               ? {
                   name: name("datagrams"),
                   proved: true,
-                  seen: `the visitor's left the VPS for ${server}: ${datagrams.map(relayId).join(", ")}; no answer is needed`,
+                  seen: `the visitor's left the VPS for ${server}: ${udp.map(({ id }) => id).join(", ")}; no answer is needed`,
                 }
               : {
                   name: name("datagrams"),
                   proved: false,
-                  seen: `the visitor's to ${relayId(lost)} did not leave the VPS for ${targetOf(lost)}`,
-                  hint: `'journalctl -u ${unitName(relayId(lost))}' on the VPS shows why; a name needs an IPv6 address`,
+                  seen: `the visitor's to ${lost.id} did not leave the VPS for ${targetOf(lost)}`,
+                  hint: `'journalctl -u ${unitName(lost.id)}' on the VPS shows why; a name needs an IPv6 address`,
                 },
           ]),
     ];
   });
   const open = design.relays.filter((relay) =>
-    relay.protocol === "tcp" ? !isHome(relay) : !udp.includes(relay),
+    relay.protocol === "tcp" ? !isHome(relay) : !tried.some(({ udp }) => udp.includes(relay)),
   );
   return open.length === 0
     ? proofs
@@ -174,8 +203,8 @@ function judge(site: Site, design: RelayDesign, { tcp, udp }: Tried, seen: Seen)
           proved: undefined,
           seen: `set up, and not seen to be answered: ${open
             .map((relay) => {
-              const said = tcp.includes(relay) ? seen.direct.get(relay.port) : undefined;
-              return `${relayId(relay)} to ${targetOf(relay)}${said === undefined || said === "open" ? "" : ` (${said})`}`;
+              const said = seen.direct.get(placeOf(relay));
+              return `${relay.id} to ${targetOf(relay)}${said === undefined || said === "open" ? "" : ` (${said})`}`;
             })
             .join(", ")}`,
         },
@@ -183,17 +212,14 @@ function judge(site: Site, design: RelayDesign, { tcp, udp }: Tried, seen: Seen)
 }
 
 /** `tcp/443 to [2001:db8::1]:443`. */
-const wayOf = (relay: Relay, { relayed }: Seen) =>
-  `${relayId(relay)} to ${relayed.get(relay.port) ?? targetOf(relay)}`;
+const wayOf = (relay: RelayAt, { relayed }: Seen) =>
+  `${relay.id} to ${relayed.get(placeOf(relay)) ?? targetOf(relay)}`;
 
 /** Where a connection got lost that nobody at home answered. */
-function failure(
-  design: RelayDesign,
-  relay: Relay,
-  seen: Seen,
-): { readonly seen: string; readonly hint: string } {
-  const [id, target] = [relayId(relay), targetOf(relay)];
-  const direct = seen.direct.get(relay.port) ?? "no answer";
+function failure(relay: RelayAt, seen: Seen): { readonly seen: string; readonly hint: string } {
+  const { id, publicIPv4 } = relay;
+  const target = targetOf(relay);
+  const direct = seen.direct.get(placeOf(relay)) ?? "no answer";
   const router = `does the home's router let ${relay.protocol.toUpperCase()} ${relay.to} to it in by IPv6 (OpenWrt: Network > Firewall > Traffic Rules)?`;
   if (/not known|no address|name resolution/i.test(direct)) {
     return {
@@ -203,23 +229,23 @@ function failure(
   }
   if (/refused/i.test(direct)) {
     return {
-      seen: `${target} refuses the VPS's connections, so ${design.publicIPv4}:${relay.port} leads nowhere`,
+      seen: `${target} refuses the VPS's connections, so ${publicIPv4}:${relay.port} leads nowhere`,
       hint: `does a service of ${relay.server} listen there by IPv6? And ${router} A firewall refuses in the server's name`,
     };
   }
   if (direct !== "open") {
     return {
-      seen: `${target} doesn't answer the VPS (${direct}), so ${design.publicIPv4}:${relay.port} leads nowhere`,
+      seen: `${target} doesn't answer the VPS (${direct}), so ${publicIPv4}:${relay.port} leads nowhere`,
       hint: `is ${relay.server} on, and is that its address? And ${router}`,
     };
   }
-  return seen.accepted.has(relay.port)
+  return seen.accepted.has(placeOf(relay))
     ? {
         seen: `the VPS took the visitor's connection to ${id}, and made none to ${target} for it, which answers the VPS`,
         hint: `'journalctl -u ${unitName(id)}' on the VPS shows why`,
       }
     : {
-        seen: `the visitor got no connection to ${design.publicIPv4}:${relay.port} on the VPS`,
+        seen: `the visitor got no connection to ${publicIPv4}:${relay.port} on the VPS`,
         hint: `'systemctl status ${unitName(id)}' on the VPS shows whether it listens, 'nft list ruleset' which other firewall drops it`,
       };
 }

@@ -1,12 +1,11 @@
 import { type Probe, quote, required, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
-import { type Site, serversOf } from "../inventory/site.js";
-import { visitorIPv4 } from "./visitor.js";
-import type { InnerHop, WitnessSeen } from "./witness.js";
+import type { Site } from "../inventory/site.js";
+import { type InnerHop, keyOf, type Pair, pairsOf, type WitnessSeen } from "./witness.js";
 
-/** A server's counter: the first one's has the hop's name alone. */
-const counterOf = (hop: InnerHop, servers: readonly string[], server: string) =>
-  server === servers[0] ? hop : `${hop} ${server}`;
+/** A pair's counter: the first one's has the hop's name alone. */
+const counterOf = (hop: InnerHop, pairs: readonly Pair[], pair: Pair) =>
+  pair === pairs[0] ? hop : `${hop} ${keyOf(pair)}`;
 
 /**
  * Counters on the router, in an nftables table of their own that decides nothing and stands from the arming of the
@@ -15,7 +14,7 @@ const counterOf = (hop: InnerHop, servers: readonly string[], server: string) =>
  */
 export function witnessLines(site: Site, design: Design): readonly string[] {
   const tunnel = `"${site.tunnel.name}"`;
-  const servers = serversOf(site);
+  const pairs = pairsOf(design);
   // Counters in the rules: named ones need a kernel module more.
   const rule = (match: string, name: string) => `    ${match} counter comment "${name}"`;
   const chain = (hook: string, priority: number, rules: readonly string[]) => [
@@ -30,22 +29,22 @@ export function witnessLines(site: Site, design: Design): readonly string[] {
     ...chain("prerouting", -300, [
       rule(`${inward} ip6 nexthdr 4`, "outer_in"),
       rule(`${inward} ip6 nexthdr 60`, "options_in"),
-      ...servers.flatMap((server) => [
+      ...pairs.flatMap((pair) => [
         rule(
-          `iifname ${tunnel} ip saddr ${visitorIPv4} ip daddr ${server}`,
-          counterOf("inner_in", servers, server),
+          `iifname ${tunnel} ip saddr ${pair.visitor} ip daddr ${pair.server}`,
+          counterOf("inner_in", pairs, pair),
         ),
         rule(
-          `iifname != ${tunnel} ip saddr ${server} ip daddr ${visitorIPv4}`,
-          counterOf("answer", servers, server),
+          `iifname != ${tunnel} ip saddr ${pair.server} ip daddr ${pair.visitor}`,
+          counterOf("answer", pairs, pair),
         ),
       ]),
     ]),
     ...chain("postrouting", 300, [
-      ...servers.map((server) =>
+      ...pairs.map((pair) =>
         rule(
-          `oifname != ${tunnel} ip saddr ${visitorIPv4} ip daddr ${server}`,
-          counterOf("to_server", servers, server),
+          `oifname != ${tunnel} ip saddr ${pair.visitor} ip daddr ${pair.server}`,
+          counterOf("to_server", pairs, pair),
         ),
       ),
       rule(`ip6 saddr ${design.remote} ip6 daddr ${design.local} ip6 nexthdr 4`, "outer_out"),
@@ -63,7 +62,7 @@ export const witnessProbe: Probe = {
 };
 
 /** @throws HostError where the counters can't be read. */
-export function readWitness(section: Section | undefined, site: Site): WitnessSeen {
+export function readWitness(section: Section | undefined, design: Pick<Design, "entrances">): WitnessSeen {
   const counters = new Map(
     [
       ...required(section, "the counters on the router").matchAll(
@@ -72,15 +71,15 @@ export function readWitness(section: Section | undefined, site: Site): WitnessSe
     ].map(([, packets, name]) => [name, Number(packets)]),
   );
   const read = (name: string) => counters.get(name) ?? 0;
-  const servers = serversOf(site);
+  const pairs = pairsOf(design);
   return {
     outer_in: read("outer_in"),
     options_in: read("options_in"),
     outer_out: read("outer_out"),
-    servers: new Map(
-      servers.map((server) => {
-        const at = (hop: InnerHop) => read(counterOf(hop, servers, server));
-        return [server, { inner_in: at("inner_in"), to_server: at("to_server"), answer: at("answer") }];
+    ways: new Map(
+      pairs.map((pair) => {
+        const at = (hop: InnerHop) => read(counterOf(hop, pairs, pair));
+        return [keyOf(pair), { inner_in: at("inner_in"), to_server: at("to_server"), answer: at("answer") }];
       }),
     ),
   };

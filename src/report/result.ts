@@ -30,8 +30,11 @@ export const resultSchema = z
       ),
     exitCode: z.union([z.literal(0), z.literal(1), z.literal(2)]),
     mode: z.enum(modeNames).optional().describe("how the public IPv4 comes home"),
-    publicIPv4: z.string().optional(),
-    publicIPv4s: z.array(z.string()).optional().describe("all that lead home, where there are several"),
+    publicIPv4: z.string().optional().describe("the site's: from it the tunnel's ends are made"),
+    publicIPv4s: z
+      .array(z.object({ publicIPv4: z.string(), servers: z.array(z.string()) }))
+      .optional()
+      .describe("by which public IPv4 which servers are reached, where that isn't the site's own one alone"),
     server: z
       .string()
       .optional()

@@ -1,4 +1,6 @@
 import type { HostName } from "../core/step.js";
+import type { Entrance } from "../hosts/entrances.js";
+import { serversOf } from "../inventory/site.js";
 
 /** A site's hosts as the subject of a sentence. */
 export function inWords(hosts: readonly HostName[]) {
@@ -10,4 +12,11 @@ export function inWords(hosts: readonly HostName[]) {
         themselves: "themselves",
       }
     : { all: "the VPS", verb: (one: string, _many: string) => one, those: "the VPS", themselves: "itself" };
+}
+
+/** `203.0.113.144 -> 192.168.1.210, 192.168.1.211`, for each public IPv4. */
+export function waysHome(entrances: readonly Pick<Entrance, "publicIPv4" | "forwards">[]): string {
+  return entrances
+    .map((entrance) => `${entrance.publicIPv4} -> ${serversOf(entrance).join(", ")}`)
+    .join("; ");
 }

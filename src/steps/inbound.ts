@@ -1,6 +1,7 @@
 import type { World } from "../hosts/world.js";
 import { type PortRange, portsAtServer } from "../inventory/forwards.js";
 import { protocolWord } from "../inventory/protocols.js";
+import { serversOf } from "../inventory/site.js";
 import { suffixOf } from "./router/step.js";
 
 /** What may come out of the tunnel to a server, in one rule of the firewall. */
@@ -16,9 +17,11 @@ export type Inbound = {
 
 /** A rule for each server that gets all, and one for each protocol of the others. */
 export function inboundRules({ site, design }: Pick<World, "site" | "design">): readonly Inbound[] {
-  return site.forwards.flatMap(({ server, all, flows }): Inbound[] => {
+  return serversOf(site).flatMap((server): Inbound[] => {
+    const entries = site.forwards.filter((forward) => forward.server === server);
     const name = `ds4_in${suffixOf(design, server)}`;
-    if (all !== undefined) return [{ name, server }];
+    if (entries.some(({ all }) => all !== undefined)) return [{ name, server }];
+    const flows = entries.flatMap((entry) => entry.flows);
     const protocols = [...new Set(flows.map(({ protocol }) => protocol))].sort((a, b) => a - b);
     return protocols.map((protocol) => {
       const own = flows.filter((flow) => flow.protocol === protocol);

@@ -132,7 +132,7 @@ export async function ds4Json(...args: readonly string[]) {
     proofs?: { name: string; proved: boolean | null; seen: string }[];
     unconfirmed?: { host: string; command: string; by: string; secondsLeft: number }[];
     measured?: { way: string; metric: string; median: number; samples: number }[];
-    errors: { message: string; hint?: string }[];
+    errors: { message: string; hint?: string; line?: number; column?: number }[];
   };
 }
 

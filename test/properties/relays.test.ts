@@ -69,7 +69,7 @@ describe("any list of a relay", () => {
         const design = makeRelayDesign(site, vps);
         const [relay] = design.relays;
         if (relay === undefined) return expect.unreachable("no relay");
-        const lines = unitFile("home", design, relay).split("\n");
+        const lines = unitFile("home", relay).split("\n");
         const command = lines.filter((line) => line.startsWith("ExecStart="));
         expect(command).toHaveLength(1);
         expect(command[0]).toMatch(

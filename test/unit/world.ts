@@ -64,7 +64,7 @@ export const vps: VpsFacts = {
   uplink6: "eth0",
   networkFiles: new Map(),
   ifupdown: { interfaces: ["lo", "eth0"], readsFolder: true },
-  sshPort4: 22,
+  ssh4: { address: "203.0.113.144", port: 22 },
   keptPorts: [],
   owned: undefined,
   marked: false,
@@ -181,7 +181,7 @@ export const home: HomeFacts = {
     }),
   ],
   uplink: { name: "eth0", address: "192.168.1.210" },
-  sshPort4: undefined,
+  ssh4: undefined,
   rules: router.rules,
   table: "",
 };

@@ -18,6 +18,9 @@ export type HostAddress = {
   readonly temporary?: boolean;
 };
 
+/** A TCP port of one of a host's IPv4 addresses. */
+export type SshAt = { readonly address: string; readonly port: number };
+
 export type HostLink = {
   readonly name: string;
   readonly mtu: number;
@@ -54,8 +57,8 @@ export type LinuxFacts = {
   readonly networkFiles: ReadonlyMap<string, string>;
   /** Interfaces that ifupdown brought up, and whether it reads /etc/network/interfaces.d. */
   readonly ifupdown: { readonly interfaces: readonly string[]; readonly readsFolder: boolean };
-  /** The local port of the SSH session by which this was read, if that came by IPv4. */
-  readonly sshPort4: number | undefined;
+  /** This host's end of the SSH session by which this was read, if that came by IPv4. */
+  readonly ssh4: SshAt | undefined;
   readonly owned: Owned | undefined;
   /** The dead-man switch of a change that isn't confirmed yet. */
   readonly armed: Armed | undefined;
@@ -85,7 +88,7 @@ echo "ssh=\${SSH_CONNECTION:-}"
 set -- $(df -Pk /etc | tail -n 1); echo "free=$4"
 [ ! -w /etc ] && echo readonly=yes
 for f in /etc/ds4/site /etc/ds4/up /etc/systemd/system/ds4.service; do [ ! -e "$f" ] || echo marked=yes; done
-[ ! -r /etc/ds4/up ] || sed -n "s/.* --dport \\([0-9]*\\) -j RETURN'*$/keep=\\1/p" /etc/ds4/up
+[ ! -r /etc/ds4/up ] || sed -n "s|.* -d \\([0-9.]*\\)/32 .* --dport \\([0-9]*\\) -j RETURN'*$|keep=\\1 \\2|p" /etc/ds4/up
 [ ! -r /etc/ds4/packages ] || sed 's/^/package=/' /etc/ds4/packages
 command -v socat >/dev/null && echo socat=yes
 [ ! -r /run/network/ifstate ] || sed -n 's/=.*//; s/^/ifup=/p' /run/network/ifstate
@@ -218,7 +221,7 @@ export function parseLinuxFacts(
         }),
     ),
     ifupdown: { interfaces: all("ifup"), readsFolder: one("folder") === "yes" },
-    sshPort4: sshPort4(one("ssh")),
+    ssh4: readSsh4(one("ssh")),
     owned: parseOwned(required(sections.get("owned"), "/etc/ds4/site")),
     armed: parseSwitch(required(sections.get(switchProbe.name), "the dead-man switch")),
     marked: one("marked") === "yes",
@@ -243,11 +246,12 @@ function uplinkOf(links: readonly HostLink[], device: string, source: string | u
 }
 
 /** `client port server port`, as sshd sets it. An IPv4 client of a dual-stack socket shows as `::ffff:a.b.c.d`. */
-function sshPort4(connection: string): number | undefined {
+function readSsh4(connection: string): SshAt | undefined {
   const [, , server, port] = connection.split(" ");
   if (server === undefined || port === undefined) return undefined;
-  if (server.includes(":") && !server.startsWith("::ffff:")) return undefined;
+  const address = server.replace(/^::ffff:/, "");
+  if (address.includes(":")) return undefined;
   const number = Number(port);
   if (!Number.isInteger(number)) throw new HostError(`SSH_CONNECTION has an unknown form: ${connection}`);
-  return number;
+  return { address, port: number };
 }

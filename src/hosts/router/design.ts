@@ -1,7 +1,7 @@
 import { HostError } from "../../core/errors.js";
 import { whyNotGlobal6 } from "../../inventory/addresses.js";
 import { showFlow } from "../../inventory/forwards.js";
-import { type RouterEntry, type Site, serversOf } from "../../inventory/site.js";
+import { homeSendersOf, type RouterEntry, type Site, serversOf } from "../../inventory/site.js";
 import { type Design, makeDesign, numberServers } from "../design.js";
 import { earlierRules } from "../earlier-rules.js";
 import { deriveEndpoint } from "../endpoint.js";
@@ -25,7 +25,7 @@ export function makeRouterDesign(site: Site, vps: VpsFacts, router: RouterFacts)
   if (entry === undefined) throw new Error("a site without a router");
   const { design, side } = makeDesign(site, vps, "router", (publicIPv4, notes) => {
     const gateway = findGateway(entry, router);
-    if (site.forwards.some(({ egress }) => egress === "isp") && !router.rules.includes("default main")) {
+    if (homeSendersOf(site).length > 0 && !router.rules.includes("default main")) {
       notes.push("the router has no IPv4 default route: with 'egress: isp', a server has no way out by IPv4");
     }
     const zones = findZones(site, entry, router, gateway.uplink);

@@ -1,13 +1,20 @@
 import type { Section } from "../../core/script.js";
-import { described, type LinuxFacts, type LinuxHost, linuxProbes, parseLinuxFacts } from "../linux/facts.js";
+import {
+  described,
+  type LinuxFacts,
+  type LinuxHost,
+  linuxProbes,
+  parseLinuxFacts,
+  type SshAt,
+} from "../linux/facts.js";
 
 export const vpsHost: LinuxHost = { host: "vps", name: "VPS", machine: "the rented machine" };
 
 /** What a VPS is and has, as far as ds4 decides by it. */
 export type VpsFacts = LinuxFacts & {
   readonly socat: boolean;
-  /** Ports that an earlier run left with the VPS: they stay, whichever way ds4 comes in now. */
-  readonly keptPorts: readonly number[];
+  /** What an earlier run left with the VPS: it stays, whichever way ds4 comes in now. */
+  readonly keptPorts: readonly SshAt[];
   /** The largest outer packet, in bytes, that was answered from the far end of a tunnel that is there. */
   readonly path: PathProbe | undefined;
 };
@@ -21,7 +28,8 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
   const facts = parseLinuxFacts(sections, vpsHost);
   const all = described(sections, vpsHost.name);
   // What the step for them prints: a line for each relay that runs.
-  const running = sections.get("socat")?.stdout.matchAll(/^ds4-relay-(\w+)-(\d+)\.service /gm) ?? [];
+  const running =
+    sections.get("socat")?.stdout.matchAll(/^ds4-relay-(\w+)-(\d+)(?:-[\d.]+)?\.service /gm) ?? [];
   const relays = [...running].map(([, protocol, port]) => `${protocol}/${port}`);
   return {
     ...facts,
@@ -33,7 +41,10 @@ export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: Path
       ),
     },
     socat: all("socat").includes("yes"),
-    keptPorts: all("keep").map(Number),
+    keptPorts: all("keep").map((line) => {
+      const [address = "", port] = line.split(" ");
+      return { address, port: Number(port) };
+    }),
     path,
   };
 }

@@ -1,6 +1,6 @@
 import { goesHome } from "../../inventory/forwards.js";
 import { protocolNumber } from "../../inventory/protocols.js";
-import type { Entrance } from "../design.js";
+import type { Entrance } from "../entrances.js";
 import type { Neighbours, Service } from "../linux/neighbours.js";
 
 /** A DHCP client gets its answers all the same: they belong to a connection of its own. */
@@ -9,11 +9,10 @@ export const isDhcpClient = ({ protocol, port }: Service) => protocol === "udp" 
 /** What the user should know before others' things and ds4's meet on the VPS. */
 export function neighbourNotes(
   { services, firewalld, flushes }: Neighbours,
-  entrances: readonly Entrance[],
-  keepPorts: readonly number[],
+  entrances: readonly Pick<Entrance, "publicIPv4" | "uplinkIPv4" | "keepPorts" | "forwards">[],
 ): readonly string[] {
-  const taken = ({ uplinkIPv4, forwards }: Entrance) =>
-    services
+  const taken = entrances.flatMap(({ publicIPv4, uplinkIPv4, keepPorts, forwards }) => {
+    const names = services
       .filter(
         (service) =>
           ["any", uplinkIPv4].includes(service.address) &&
@@ -25,14 +24,14 @@ export function neighbourNotes(
         ({ protocol, port, program }) =>
           `${protocol.toUpperCase()} ${port}${program === "" ? "" : ` (${program})`}`,
       );
-  return [
-    ...entrances
-      .map((entrance) => [entrance.publicIPv4, taken(entrance)] as const)
-      .filter(([, names]) => names.length > 0)
-      .map(
-        ([publicIPv4, names]) =>
+    return names.length === 0
+      ? []
+      : [
           `from outside, ${publicIPv4} leads home and no longer to these services of the VPS: ${names.join(", ")}; by IPv6 and on the VPS itself they stay as they are`,
-      ),
+        ];
+  });
+  return [
+    ...taken,
     ...(firewalld.reload
       ? [
           "firewalld on the VPS is reloaded, which drops what was set there without --permanent; 'firewall-cmd --runtime-to-permanent' keeps it",

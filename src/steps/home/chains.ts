@@ -1,5 +1,5 @@
 import type { HomeWorld } from "../../hosts/world.js";
-import { visitorIPv4 } from "../../proof/visitor.js";
+import { type Pair, pairsOf } from "../../proof/witness.js";
 import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
 import { barrierConflicts } from "../linux/barriers.js";
@@ -8,7 +8,7 @@ import { matchOf } from "../vps/turn-over.js";
 import { homeRole } from "./role.js";
 
 /**
- * What may come out of the tunnel, and go into it. A rule without a target only counts: ds4's own visitor, for the
+ * What may come out of the tunnel, and go into it. A rule without a target only counts: ds4's own visitors, for the
  * proof. What is for this machine itself is then left to its own firewall (RETURN), as it would be behind a router.
  */
 function rules({ site, design }: HomeWorld): Rules {
@@ -16,7 +16,9 @@ function rules({ site, design }: HomeWorld): Rules {
   const tunnel = site.tunnel.name;
   const servers = [...here, ...behind];
   const fromBogons = bogons.map((range) => `-s ${range} -i ${tunnel} -j DROP`);
-  const visitorTo = (server: string) => `-s ${visitorIPv4}/32 -d ${server}/32 -i ${tunnel}`;
+  const pairs = (some: readonly string[]) =>
+    some.flatMap((server) => pairsOf(design).filter((pair) => pair.server === server));
+  const visitorTo = ({ visitor, server }: Pair) => `-s ${visitor}/32 -d ${server}/32 -i ${tunnel}`;
   /** What is asked for of these servers. */
   const inbound = (some: readonly string[], target: string) =>
     inboundRules({ site, design })
@@ -46,7 +48,7 @@ function rules({ site, design }: HomeWorld): Rules {
           : [
               ...here.map((server) => `-d ${server}/32 -i ${tunnel} ${known} -j RETURN`),
               ...fromBogons,
-              ...here.map(visitorTo),
+              ...pairs(here).map(visitorTo),
               ...inbound(here, "RETURN"),
             ]),
         `-i ${tunnel} -j DROP`,
@@ -60,7 +62,7 @@ function rules({ site, design }: HomeWorld): Rules {
                 `-s ${server}/32 -o ${tunnel} ${known} -j ACCEPT`,
               ]),
               ...fromBogons,
-              ...behind.map(visitorTo),
+              ...pairs(behind).map(visitorTo),
               ...inbound(behind, "ACCEPT"),
               ...behind.map((server) => `-s ${server}/32 -o ${tunnel} -j ACCEPT`),
             ]),
@@ -69,13 +71,13 @@ function rules({ site, design }: HomeWorld): Rules {
       ],
       // Before routing, where even a packet with its last TTL would still be answered.
       "mangle PREROUTING": [
-        ...servers.map(visitorTo),
-        ...behind.map((server) => `-s ${server}/32 -d ${visitorIPv4}/32 ! -i ${tunnel}`),
+        ...pairs(servers).map(visitorTo),
+        ...pairs(behind).map(({ visitor, server }) => `-s ${server}/32 -d ${visitor}/32 ! -i ${tunnel}`),
         ...servers.map((server) => `-d ${server}/32 -i ${tunnel} -j RETURN`),
         `-i ${tunnel} -j DROP`,
       ],
       "mangle FORWARD": [`-o ${tunnel} ${clamp}`, `-i ${tunnel} ${clamp}`],
-      "mangle OUTPUT": here.map((server) => `-s ${server}/32 -d ${visitorIPv4}/32`),
+      "mangle OUTPUT": pairs(here).map(({ visitor, server }) => `-s ${server}/32 -d ${visitor}/32`),
     },
   };
 }

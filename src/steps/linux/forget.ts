@@ -35,7 +35,7 @@ function ruleWords(rule: string): string {
   const [, protocol = "0"] = / -p (\S+)/.exec(rule) ?? [];
   const [, first = "0", last = first] = / --dport (\d+)(?::(\d+))?/.exec(rule) ?? [];
   const [, server = "-", to = first] = / --to-destination ([\d.]+)(?::(\d+))?/.exec(rule) ?? [];
-  const [, address = "0"] = /-d ([\d.]+)/.exec(rule) ?? [];
+  const [, address = ""] = /-d ([\d.]+)\/32/.exec(rule) ?? [];
   const shift = Number(to) - Number(first);
   return [protocolNumber(protocol) ?? protocol, first, last, server, shift, address].join(" ");
 }
@@ -49,8 +49,7 @@ const moved = `BEGIN { count = split(rules, rule, "|") }
   port = v["dport"] + 0; goes = "-"; shift = 0
   for (i = 1; i <= count; i++) {
     split(rule[i], r, " ")
-    if (r[6] != 0 && r[6] != v["dst"]) continue
-    if ((r[1] == 0 || r[1] == $2) && (r[2] == 0 || (port >= r[2] + 0 && port <= r[3] + 0))) { goes = r[4]; shift = r[5]; break }
+    if (r[6] == v["dst"] && (r[1] == 0 || r[1] == $2) && (r[2] == 0 || (port >= r[2] + 0 && port <= r[3] + 0))) { goes = r[4]; shift = r[5]; break }
   }
   if (goes == v["src2"] && v["sport2"] + 0 == port + shift) next
   print "-p", $2, "-s", v["src"], "-d", v["dst"], v["dport"] == "" ? "" : "--sport " v["sport"] " --dport " v["dport"]

@@ -1,8 +1,9 @@
-import { entranceOf } from "../../hosts/design.js";
+import { used } from "../../hosts/entrances.js";
 import { isLongMove } from "../../hosts/router/hairpin.js";
 import type { RouterWorld } from "../../hosts/world.js";
-import { type Flow, showPorts, takesAnyPort } from "../../inventory/forwards.js";
+import { type Flow, showPorts } from "../../inventory/forwards.js";
 import { protocolName, tcp } from "../../inventory/protocols.js";
+import { homeSendersOf, serversOf } from "../../inventory/site.js";
 import { replyMark } from "../policy-rules.js";
 import { type Turn, turns } from "../turns.js";
 import { suffixOf } from "./step.js";
@@ -31,48 +32,55 @@ export function nftChains(world: RouterWorld): readonly NftChain[] {
 function replyChains({ site, design }: RouterWorld): readonly NftChain[] {
   const bit = `0x${replyMark.toString(16).padStart(8, "0")}`;
   const mark = `meta mark set meta mark | ${bit}`;
-  const rules = site.forwards
-    .filter(({ egress }) => egress === "isp")
-    .flatMap(({ server }) =>
-      [
-        `iifname "${site.tunnel.name}" ip daddr ${server} ct direction original ct mark set ct mark | ${bit} ${mark}`,
-        `iifname != "${site.tunnel.name}" ip saddr ${server} ct direction reply ct mark & ${bit} == ${bit} ${mark}`,
-      ].map((text) => ({ id: `ds4_reply${suffixOf(design, server)}`, text })),
-    );
+  const rules = homeSendersOf(site).flatMap((server) =>
+    [
+      `iifname "${site.tunnel.name}" ip daddr ${server} ct direction original ct mark set ct mark | ${bit} ${mark}`,
+      `iifname != "${site.tunnel.name}" ip saddr ${server} ct direction reply ct mark & ${bit} == ${bit} ${mark}`,
+    ].map((text) => ({ id: `ds4_reply${suffixOf(design, server)}`, text })),
+  );
   return rules.length === 0
     ? []
     : [{ name: "ds4_reply", hook: "filter hook prerouting priority mangle", rules }];
 }
 
-/** For LAN hosts that use the public IPv4: the same as the VPS does, without the trip to it. */
+/** For LAN hosts that use a public IPv4: the same as the VPS does, without the trip to it. */
 function hairpinChains({ design }: RouterWorld): readonly NftChain[] {
-  const { hairpin, entrances, keepPorts } = design;
+  const { hairpin, entrances } = design;
   if (hairpin === undefined) return [];
   const chain = (name: string, hook: string | undefined, texts: readonly string[]): NftChain => ({
     name,
     ...(hook === undefined ? {} : { hook }),
     rules: texts.map((text) => ({ id: name, text })),
   });
-  const kept = keepPorts.map((port): Turn => ({ flow: { protocol: tcp, ports: [port, port] } }));
-  const nameOf = (at: number) => (at === 0 ? "ds4_hairpin" : `ds4_hairpin_${at + 1}`);
+  const all = used(entrances).map((entrance) => ({
+    ...entrance,
+    // The site's own one has no address in its name.
+    name:
+      entrance === entrances[0] ? "ds4_hairpin" : `ds4_hairpin_${entrance.publicIPv4.replaceAll(".", "_")}`,
+  }));
   return [
-    ...entrances.map(({ forwards }, at) =>
-      chain(nameOf(at), undefined, [...(takesAnyPort(forwards) ? kept : []), ...turns(forwards)].map(turn)),
-    ),
+    ...all.map(({ name, keepPorts, forwards }) => {
+      const kept = keepPorts.map((port): Turn => ({ flow: { protocol: tcp, ports: [port, port] } }));
+      return chain(name, undefined, [...kept, ...turns(forwards)].map(turn));
+    }),
     chain(
       "ds4_hairpin_in",
       "nat hook prerouting priority dstnat - 1",
-      entrances.flatMap(({ publicIPv4 }, at) =>
-        hairpin.devices.map((device) => `iifname "${device}" ip daddr ${publicIPv4} jump ${nameOf(at)}`),
+      all.flatMap(({ name, publicIPv4 }) =>
+        hairpin.devices.map((device) => `iifname "${device}" ip daddr ${publicIPv4} jump ${name}`),
       ),
     ),
     // A host in the server's own network would get the answer from an address that it never asked.
     chain(
       "ds4_hairpin_out",
       "nat hook postrouting priority srcnat - 1",
-      [...hairpin.networks].map(
-        ([server, network]) =>
-          `ct original ip daddr ${entranceOf(design, server).publicIPv4} ip saddr ${network} ip daddr ${server} masquerade`,
+      all.flatMap(({ publicIPv4, forwards }) =>
+        [...hairpin.networks]
+          .filter(([server]) => serversOf({ forwards }).includes(server))
+          .map(
+            ([server, network]) =>
+              `ct original ip daddr ${publicIPv4} ip saddr ${network} ip daddr ${server} masquerade`,
+          ),
       ),
     ),
   ];

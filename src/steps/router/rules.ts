@@ -1,6 +1,6 @@
 import type { Conflict } from "../../core/step.js";
 import { networkOf, type RouterFacts } from "../../hosts/router/facts.js";
-import { type Site, sendersOf } from "../../inventory/site.js";
+import { homeSendersOf, type Site } from "../../inventory/site.js";
 import {
   clearRule,
   knownRules,
@@ -49,7 +49,7 @@ export const rules: RouterStep = {
 
 /** Rules and firewall sections of others that count on the bit by which ds4 tells replies. */
 function markConflicts(site: Site, router: RouterFacts): readonly Conflict[] {
-  if (sendersOf(site).length === site.forwards.length) return [];
+  if (homeSendersOf(site).length === 0) return [];
   const own = knownRules(site, router);
   const byRule = readRules(router.rules)
     .filter(([, rule]) => !own.has(rule) && hasBit(/ fwmark (\S+)/.exec(` ${rule}`)?.[1]))

@@ -2,6 +2,7 @@ import { HostError } from "../../core/errors.js";
 import { quote } from "../../core/script.js";
 import type { State } from "../../core/state.js";
 import type { RouterWorld } from "../../hosts/world.js";
+import { homeSendersOf } from "../../inventory/site.js";
 import type { RouterStep } from "./step.js";
 
 export const initScriptPath = "/etc/init.d/ds4";
@@ -57,7 +58,7 @@ function wantedTunnel({ site, design }: Pick<RouterWorld, "site" | "design">): S
     // host has the rule for table 42), and not from an address that the router reaches otherwise, such as the LAN's.
     rpFilter: "1",
     // Where the rule for table 42 asks for a mark, the filter has to ask with it.
-    srcValidMark: site.forwards.some(({ egress }) => egress === "isp") ? "1" : "0",
+    srcValidMark: homeSendersOf(site).length > 0 ? "1" : "0",
     up: true,
   };
 }

@@ -1,6 +1,5 @@
-import { entranceOf } from "../../hosts/design.js";
+import { entranceOf } from "../../hosts/entrances.js";
 import type { World } from "../../hosts/world.js";
-import { takesAnyPort } from "../../inventory/forwards.js";
 import { sendersOf, serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { barrierConflicts } from "../linux/barriers.js";
@@ -45,9 +44,8 @@ function rules({ site, design }: World): Rules {
           ? [`! -s ${servers[0]} -i ${tunnel} -j DROP`]
           : [...servers.map((server) => `-s ${server} -i ${tunnel} -j RETURN`), `-i ${tunnel} -j DROP`],
       "mangle FORWARD": [`-o ${tunnel} ${clamp}`, `-i ${tunnel} ${clamp}`],
-      "nat PREROUTING": design.entrances.flatMap(({ uplinkIPv4, forwards }) => {
+      "nat PREROUTING": design.entrances.flatMap(({ uplinkIPv4, keepPorts, forwards }) => {
         const match = `-d ${uplinkIPv4}/32 -i ${uplink}`;
-        const keepPorts = takesAnyPort(forwards) ? design.keepPorts : [];
         return [
           ...keepPorts.map((port) => `${match} -p tcp -m tcp --dport ${port} -j RETURN`),
           ...turnOver(forwards, match),
@@ -55,7 +53,7 @@ function rules({ site, design }: World): Rules {
       }),
       "nat POSTROUTING": sendersOf(site).map(
         (server) =>
-          `-s ${server}/32 -o ${uplink} -j SNAT --to-source ${entranceOf(design, server).uplinkIPv4}`,
+          `-s ${server}/32 -o ${uplink} -j SNAT --to-source ${entranceOf(site, design, server).uplinkIPv4}`,
       ),
     },
   };

@@ -1,5 +1,5 @@
 import type { Conflict } from "../../core/step.js";
-import { type Design, type Entrance, sshPorts } from "../../hosts/design.js";
+import { type Entrance, sshPorts } from "../../hosts/entrances.js";
 import type { HomeFacts } from "../../hosts/home/facts.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
 import { isDhcpClient } from "../../hosts/vps/neighbour-notes.js";
@@ -15,37 +15,32 @@ export function portConflicts({
   router,
   home,
 }: Pick<World, "site" | "vps"> & {
-  readonly design: Pick<Design, "publicIPv4" | "uplinkIPv4" | "entrances">;
+  readonly design: { readonly entrances: readonly Entrance[] };
   readonly router?: Pick<RouterFacts, "way"> | undefined;
   readonly home?: Pick<HomeFacts, "way"> | undefined;
 }): readonly Conflict[] {
-  const servicesOf = ({ uplinkIPv4 }: Entrance) =>
-    vps.neighbours.services
+  const way = router?.way ?? home?.way ?? [];
+  return design.entrances.flatMap((entrance) => {
+    const { uplinkIPv4, publicIPv4, forwards } = entrance;
+    const services = vps.neighbours.services
       .filter((service) => ["any", uplinkIPv4].includes(service.address) && !isDhcpClient(service))
       .map(({ protocol, port, program }) => ({ protocol: protocolNumber(protocol) ?? 0, port, program }));
-  const ssh = sshPorts(vps, router?.way ?? home?.way ?? [], design).map((port) => ({
-    protocol: tcp,
-    port,
-    program: "the SSH server",
-  }));
-  return design.entrances.flatMap((entrance) => {
-    const services = servicesOf(entrance);
-    const listening = [
-      ...services,
-      ...ssh.filter(({ port }) => !services.some((other) => other.protocol === tcp && other.port === port)),
-    ];
-    return entrance.forwards.flatMap(({ flows, line }) =>
+    const ssh = sshPorts(vps, way, design.entrances, entrance)
+      .filter((port) => !services.some((service) => service.protocol === tcp && service.port === port))
+      .map((port) => ({ protocol: tcp, port, program: "the SSH server" }));
+    const where = design.entrances.length === 1 ? "" : ` of ${publicIPv4}`;
+    return forwards.flatMap(({ flows, line }) =>
       flows
         .filter(({ ports }) => ports !== undefined)
         .flatMap((flow) =>
-          listening
+          [...services, ...ssh]
             .filter(({ protocol, port }) => overlap(flow, { protocol, ports: [port, port] }))
             .map(({ protocol, port, program }): Conflict => {
               const who = program === "" ? "something" : program;
               return {
                 host: "vps",
-                message: `${who} on the VPS listens on ${showFlow({ protocol, ports: [port, port] })}, which '${showFlow(flow)}' asks for (${site.file}:${line})`,
-                hint: `take it out of 'forward:', forward another port to it ('${showFlow({ protocol, ports: [freePort(port), freePort(port)], to: port })}'), or have ${who} listen on another one or on IPv6 alone`,
+                message: `${who} on the VPS listens on ${showFlow({ protocol, ports: [port, port] })}${where}, which '${showFlow(flow)}' asks for (${site.file}:${line})`,
+                hint: `take it out of 'forward:', forward another port to it ('${showFlow({ protocol, ports: [freePort(port), freePort(port)], to: port })}'), or have ${who} listen on another one${where === "" ? "" : ", on another address"} or on IPv6 alone`,
               };
             }),
         ),

@@ -8,7 +8,6 @@ describe("a site without any setting", () => {
       uplink: "eth0",
       uplinkIPv4: "203.0.113.144",
       publicIPv4: "203.0.113.144",
-      entrances: [{ uplinkIPv4: "203.0.113.144", publicIPv4: "203.0.113.144", forwards: site.forwards }],
       uplink6: "eth0",
       local: "2001:db8:1:0:203:0:113:144",
       ownLocal: true,
@@ -16,7 +15,15 @@ describe("a site without any setting", () => {
       mtu: 1460,
       mtuFrom: "path",
       persist: "systemd",
-      keepPorts: [22],
+      entrances: [
+        {
+          publicIPv4: "203.0.113.144",
+          uplinkIPv4: "203.0.113.144",
+          forwards: site.forwards,
+          keepPorts: [22],
+          visitor: "198.18.0.1",
+        },
+      ],
       wanZone: "wan",
       lanZone: "lan",
       hairpin: { devices: ["br-lan"], networks: new Map([["192.168.1.210", "192.168.1.0/24"]]) },
@@ -176,22 +183,25 @@ describe("the tunnel's MTU", () => {
 });
 
 describe("the ports that stay with the VPS", () => {
+  const at = (address: string, port: number) => ({ address, port });
+  const kept = (...ports: readonly number[]) => ports.map((port) => at("203.0.113.144", port));
+
   it("are that of this session and those of earlier ones, each once and in order", () => {
-    const made = design({ vps: { sshPort4: 22, keptPorts: [2222, 22] } });
-    expect(made.keepPorts).toEqual([22, 2222]);
+    const made = design({ vps: { ssh4: at("203.0.113.144", 22), keptPorts: kept(2222, 22) } });
+    expect(made.entrances.map(({ keepPorts }) => keepPorts)).toEqual([[22, 2222]]);
     expect(made.notes).toEqual([expect.stringMatching(/^TCP port 22, 2222 of 203\.0\.113\.144 stays/)]);
   });
 
   it("are those by which the router is reached, too", () => {
-    const at = (address: string, port: number) => ({ address, port });
     const way = [at("198.51.100.1", 22), at("203.0.113.144", 2222), at("localhost", 2200)];
-    expect(design({ router: { way } }).keepPorts).toEqual([22, 2222]);
-    expect(design({ router: { way: [at("2001:db8:1::10", 2222)] } }).keepPorts).toEqual([22]);
+    const keptBy = (some: typeof way) => design({ router: { way: some } }).entrances[0].keepPorts;
+    expect(keptBy(way)).toEqual([22, 2222]);
+    expect(keptBy([at("2001:db8:1::10", 2222)])).toEqual([22]);
   });
 
   it("are none where the session came by IPv6", () => {
-    expect(design({ vps: { sshPort4: undefined } })).toMatchObject({
-      keepPorts: [],
+    expect(design({ vps: { ssh4: undefined } })).toMatchObject({
+      entrances: [{ keepPorts: [] }],
       notes: [expect.stringContaining("no longer to these services of the VPS: TCP 22 (sshd)")],
     });
   });

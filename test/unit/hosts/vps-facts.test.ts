@@ -86,7 +86,7 @@ describe("a Debian VPS", () => {
       uplink: { name: "eth0", address: "203.0.113.144" },
       uplink6: "eth0",
       ifupdown: { interfaces: ["lo", "eth0"], readsFolder: true },
-      sshPort4: 22,
+      ssh4: { address: "203.0.113.144", port: 22 },
       marked: false,
       freeKib: 7340032,
     });
@@ -118,21 +118,30 @@ describe("a Debian VPS", () => {
   });
 
   it("keeps the ports of earlier runs, and has no room where /etc can't be written", () => {
-    const found = facts({ host: ok(`${host}keep=22\nkeep=2222\nreadonly=yes\nmarked=yes\n`) });
-    expect(found).toMatchObject({ keptPorts: [22, 2222], freeKib: 0, marked: true });
+    const found = facts({
+      host: ok(`${host}keep=203.0.113.144 22\nkeep=203.0.113.145 2222\nreadonly=yes\nmarked=yes\n`),
+    });
+    expect(found).toMatchObject({
+      keptPorts: [
+        { address: "203.0.113.144", port: 22 },
+        { address: "203.0.113.145", port: 2222 },
+      ],
+      freeKib: 0,
+      marked: true,
+    });
   });
 });
 
 describe("the port of the SSH session", () => {
   const port = (connection: string) =>
-    facts({ host: ok(host.replace(/^ssh=.*$/m, `ssh=${connection}`)) }).sshPort4;
+    facts({ host: ok(host.replace(/^ssh=.*$/m, `ssh=${connection}`)) }).ssh4;
 
   it.each([
-    ["198.51.100.50 40312 203.0.113.144 2222", 2222],
-    ["::ffff:198.51.100.50 40312 ::ffff:203.0.113.144 22", 22],
+    ["198.51.100.50 40312 203.0.113.144 2222", { address: "203.0.113.144", port: 2222 }],
+    ["::ffff:198.51.100.50 40312 ::ffff:203.0.113.144 22", { address: "203.0.113.144", port: 22 }],
     ["2001:db8:50::50 40312 2001:db8:1::10 22", undefined],
     ["", undefined],
-  ])("of '%s' is %s", (connection, expected) => expect(port(connection)).toBe(expected));
+  ])("of '%s' is %s", (connection, expected) => expect(port(connection)).toEqual(expected));
 
   it("is an error where it can't be read: it decides who is locked out", () => {
     expect(() => port("198.51.100.50 40312 203.0.113.144 ssh")).toThrow(HostError);

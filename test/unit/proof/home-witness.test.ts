@@ -4,23 +4,25 @@ import { HostError } from "../../../src/core/errors.js";
 import { atLinux } from "../../../src/proof/at-home.js";
 import { readHomeWitness } from "../../../src/proof/home-witness.js";
 import { judgePath } from "../../../src/proof/judge.js";
+import { keyOf } from "../../../src/proof/witness.js";
 import { homeWorld, server } from "../world.js";
 
 /** What the probe printed on the lab's machine after a visitor had been there. */
 const recorded = readFileSync(new URL("home-witness.txt", import.meta.url), "utf8");
 const { site, design } = homeWorld();
+const way = keyOf({ visitor: "198.18.0.1", server });
 const read = (stdout: string, code = 0) => readHomeWitness({ stdout, code }, site, design);
 
 describe("the counters of a Linux machine at home", () => {
   it("are those of ds4's own rules", () => {
-    const { servers, ...outer } = read(recorded);
+    const { ways, ...outer } = read(recorded);
     expect(outer.outer_in).toBeGreaterThan(0);
     expect(outer.outer_out).toBeGreaterThan(0);
-    expect(servers.get(server)).toEqual({ inner_in: 9, to_server: 4, answer: 19 });
+    expect(ways.get(way)).toEqual({ inner_in: 9, to_server: 4, answer: 19 });
   });
 
   it("are no others': another visitor's packets are none", () => {
-    expect(read(recorded.replaceAll("198.18.0.1/32", "198.18.0.2/32")).servers.get(server)).toEqual({
+    expect(read(recorded.replaceAll("198.18.0.1/32", "198.18.0.2/32")).ways.get(way)).toEqual({
       inner_in: 0,
       to_server: 0,
       answer: 0,
@@ -44,7 +46,7 @@ it("packets that left the VPS and never came are put down to the home's own rout
       servers: new Map([[server, { to: 5, from: 0 }]]),
       outer: 0,
     },
-    witness: { outer_in: 0, options_in: 0, outer_out: 0, servers: new Map([[server, none]]) },
+    witness: { outer_in: 0, options_in: 0, outer_out: 0, ways: new Map([[way, none]]) },
     vendor: "QEMU",
     words: atLinux(site, design).words,
   });

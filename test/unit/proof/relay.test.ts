@@ -9,7 +9,7 @@ const site = parseSite(
   'mode: relay\nvps: { ssh: vps }\nforward: [{ server: "2001:db8:100::210", traffic: [tcp/80, tcp/2222 -> 22, udp/9000] }]\n',
   "home.yaml",
 );
-const proof = relayProof(site, makeRelayDesign(site, vps));
+const proof = relayProof(makeRelayDesign(site, vps));
 
 /** What is judged of these lines of the visitor's; `name: proved` each, with the one that failed as it is. */
 function judge(...lines: readonly string[]) {
@@ -22,15 +22,15 @@ function judge(...lines: readonly string[]) {
   };
 }
 
-const sent = "sent 9000 1";
+const sent = "sent 203.0.113.144:9000 1";
 const relayed = "relayed 203.0.113.144:80 [2001:db8:100::210]:80";
 
 describe("what a visitor of a relay has seen", () => {
   it("proves it where the process that served it has a connection home", () => {
     expect(
       judge(
-        "accepted 80",
-        "direct 80 open",
+        "accepted 203.0.113.144:80",
+        "direct 203.0.113.144:80 open",
         relayed,
         "relayed 203.0.113.144:2222 [2001:db8:100::210]:22",
         sent,
@@ -43,7 +43,15 @@ describe("what a visitor of a relay has seen", () => {
   });
 
   it("or where it was given something to read", () => {
-    expect(judge("accepted 2222", "data 2222", "accepted 80", "direct 80 Connection refused", sent)).toEqual({
+    expect(
+      judge(
+        "accepted 203.0.113.144:2222",
+        "data 203.0.113.144:2222",
+        "accepted 203.0.113.144:80",
+        "direct 203.0.113.144:80 Connection refused",
+        sent,
+      ),
+    ).toEqual({
       names: ["answer: true", "datagrams: true", "other ports: undefined"],
       failed: undefined,
       open: "set up, and not seen to be answered: tcp/80 to [2001:db8:100::210]:80 (Connection refused)",
@@ -53,31 +61,31 @@ describe("what a visitor of a relay has seen", () => {
   it.each([
     [
       "nobody at home",
-      ["accepted 80", "direct 80 Connection timed out"],
+      ["accepted 203.0.113.144:80", "direct 203.0.113.144:80 Connection timed out"],
       /doesn't answer the VPS \(Connection timed out\)/,
       /is 2001:db8:100::210 on/,
     ],
     [
       "a refusal, which may be the router's",
-      ["accepted 80", "direct 80 Connection refused"],
+      ["accepted 203.0.113.144:80", "direct 203.0.113.144:80 Connection refused"],
       /refuses the VPS's connections/,
       /A firewall refuses in the server's name/,
     ],
     [
       "a name without an address",
-      ["accepted 80", "direct 80 Name or service not known"],
+      ["accepted 203.0.113.144:80", "direct 203.0.113.144:80 Name or service not known"],
       /finds no IPv6 address/,
       /getent ahostsv6/,
     ],
     [
       "a relay that connects to nobody",
-      ["accepted 80", "direct 80 open"],
+      ["accepted 203.0.113.144:80", "direct 203.0.113.144:80 open"],
       /took the visitor's connection to tcp\/80, and made none/,
       /journalctl -u ds4-relay-tcp-80.service/,
     ],
     [
       "a relay that nobody gets at",
-      ["direct 80 open"],
+      ["direct 203.0.113.144:80 open"],
       /got no connection to 203\.0\.113\.144:80/,
       /systemctl status ds4-relay-tcp-80.service/,
     ],
@@ -90,10 +98,10 @@ describe("what a visitor of a relay has seen", () => {
   });
 
   it("isn't enough where its datagram stayed on the VPS", () => {
-    expect(judge(relayed, "sent 9000 0").failed?.seen).toContain(
+    expect(judge(relayed, "sent 203.0.113.144:9000 0").failed?.seen).toContain(
       "did not leave the VPS for [2001:db8:100::210]:9000",
     );
-    expect(judge(relayed, "sent 9000 ").failed?.name).toBe("datagrams");
+    expect(judge(relayed, "sent 203.0.113.144:9000 ").failed?.name).toBe("datagrams");
   });
 
   it("is nothing where it could not be there", () => {

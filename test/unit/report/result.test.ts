@@ -10,7 +10,7 @@ import { parseSite } from "../../../src/inventory/load.js";
 import { describeErrors, listErrors } from "../../../src/report/errors.js";
 import { describePlan } from "../../../src/report/human.js";
 import { type Result, resultSchema } from "../../../src/report/result.js";
-import { router, vps } from "../world.js";
+import { router, vps, world } from "../world.js";
 
 const shipped = JSON.parse(
   readFileSync(new URL("../../../inventory/result.schema.json", import.meta.url), "utf8"),
@@ -90,13 +90,16 @@ const reading = {
 
 it("a site's servers are one text where there is one, else a list", () => {
   const text = (servers: string) => `vps: { ssh: a }\nrouter: { ssh: b }\n${servers}\n`;
-  const list = (servers: string) =>
-    listDesign(parseSite(text(servers), "home.yaml"), { publicIPv4: "203.0.113.144", entrances: [] });
+  const list = (servers: string) => {
+    const site = parseSite(text(servers), "home.yaml");
+    return listDesign(site, world({ site }).design);
+  };
   const entry = (server: string, traffic: string) => `{ server: ${server}, traffic: ${traffic} }`;
   const [one, two] = [entry("192.168.1.210", "all"), entry("192.168.1.211", "tcp/25")];
   expect(list("server: 192.168.1.210")).toMatchObject({ mode: "tunnel", server: "192.168.1.210" });
   expect(list(`forward: [${one}]`)).toMatchObject({ mode: "tunnel", server: "192.168.1.210" });
   expect(list(`forward: [${one}, ${two}]`)).toMatchObject({ servers: ["192.168.1.210", "192.168.1.211"] });
+  expect(list(`forward: [${one}, ${two}]`)).not.toHaveProperty("publicIPv4s");
 });
 
 describe("a plan", () => {

@@ -117,7 +117,7 @@ describe("a port that the VPS itself has", () => {
   });
 
   it("is SSH's too, also where no socket was seen", () => {
-    expect(refused("tcp/2222", [], { sshPort4: 2222 })).toEqual([
+    expect(refused("tcp/2222", [], { ssh4: { address: "203.0.113.144", port: 2222 } })).toEqual([
       "the SSH server on the VPS listens on tcp/2222, which 'tcp/2222' asks for (inventory/home.yaml:4)",
     ]);
   });

@@ -158,11 +158,9 @@ describe("what LAN hosts send to the public IPv4", () => {
 
   it("meets the address that visitors type, also behind the provider's 1:1 NAT", () => {
     const made = home([`server: ${first}`, "hairpin: router"]);
-    const entrances = made.design.entrances.map((entrance) => ({
-      ...entrance,
-      ...{ publicIPv4: "203.0.113.7", uplinkIPv4: "10.0.0.5" },
-    }));
-    const mapped = { ...made, design: { ...made.design, entrances } };
+    const [own] = made.design.entrances;
+    const entrance = { ...own, publicIPv4: "203.0.113.7", uplinkIPv4: "10.0.0.5" };
+    const mapped = { ...made, design: { ...made.design, entrances: [entrance] as const } };
     expect(nftFile(mapped)).toContain("ip daddr 203.0.113.7 jump");
     expect(nftFile(mapped)).not.toContain("10.0.0.5");
   });

@@ -60,7 +60,7 @@ describe("what a relay comes to", () => {
     );
     const links = [lo, link("eth0", { addresses: [address("10.0.0.4/24"), address("2001:db8:1::10/64")] })];
     const design = makeRelayDesign(site, { ...vps, links, uplink: { name: "eth0", address: "10.0.0.4" } });
-    const text = unitFile("home", design, design.relays[0]!);
+    const text = unitFile("home", design.relays[0]!);
     expect(text).toContain("TCP4-LISTEN:443,bind=10.0.0.4,freebind,");
     expect(text).toContain("Description=ds4: relays TCP 203.0.113.144:443 to [2001:db8:100::210]:443\n");
   });
@@ -71,7 +71,7 @@ describe("the units of a relay", () => {
   const desired = units.desired(relayWorld());
 
   it("shut the program in", () => {
-    const text = unitFile(site.name, design, design.relays[0]!);
+    const text = unitFile(site.name, design.relays[0]!);
     for (const line of [
       "DynamicUser=yes",
       "AmbientCapabilities=CAP_NET_BIND_SERVICE",

@@ -285,8 +285,10 @@ describe("the files of a VPS", () => {
   });
 
   it("hold the kept port where the next run looks for it", () => {
-    const up = persistence.desired(world({ vps: { sshPort4: 2222 } })).get("/etc/ds4/up");
+    const up = persistence
+      .desired(world({ vps: { ssh4: { address: "203.0.113.144", port: 2222 } } }))
+      .get("/etc/ds4/up");
     // As the probe of the facts greps it.
-    expect(String(up?.content)).toMatch(/^.* --dport (2222) -j RETURN'*$/m);
+    expect(String(up?.content)).toMatch(/^.* -d 203\.0\.113\.144\/32 .* --dport 2222 -j RETURN'*$/m);
   });
 });

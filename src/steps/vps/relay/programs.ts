@@ -2,7 +2,7 @@ import { quote } from "../../../core/script.js";
 import type { State } from "../../../core/state.js";
 import { unwanted, wanted } from "../../../core/step.js";
 import type { RelayStep } from "./step.js";
-import { relayCommand, relayId, unitName } from "./unit-file.js";
+import { idOf, relayCommand, unitName } from "./unit-file.js";
 
 /** The programs that pass the ports on, as they run: each its unit's first process, by its command line. */
 export const programs: RelayStep = {
@@ -10,12 +10,7 @@ export const programs: RelayStep = {
   layer: "live",
   turnsTraffic: true,
   desired: ({ design }) =>
-    new Map(
-      design.relays.map((relay): [string, State] => [
-        relayId(relay),
-        { command: relayCommand(design, relay) },
-      ]),
-    ),
+    new Map(design.relays.map((relay): [string, State] => [relay.id, { command: relayCommand(relay) }])),
   // A pattern stands for all units that systemd has in mind, whether their file is still there or not.
   probe: () => `[ -d /run/systemd/system ] || exit 0
 systemctl show -p Id -p MainPID 'ds4-relay-*.service' | awk -F= '
@@ -27,9 +22,9 @@ true`,
   parse: (section) =>
     new Map(
       section.stdout.split("\n").flatMap((line): [string, State][] => {
-        const [, protocol, port, command = ""] =
-          /^ds4-relay-(tcp|udp)-(\d+)\.service (.*?) *$/.exec(line) ?? [];
-        return port === undefined ? [] : [[`${protocol}/${port}`, { command }]];
+        const [, command = ""] = /^\S+ (.*?) *$/.exec(line) ?? [];
+        const id = idOf(line);
+        return id === undefined ? [] : [[id, { command }]];
       }),
     ),
   render: (changes, context) => {

@@ -33,8 +33,8 @@ export const packages = asRelay(tunnel.packages, {
 /** One chain before all others' rules, which accepts exactly what is relayed. */
 function accepting({ design }: RelayWorld): Items {
   const accepts = design.relays.map(
-    ({ protocol, port }) =>
-      `-d ${design.uplinkIPv4}/32 -i ${design.uplink} -p ${protocol} -m ${protocol} --dport ${port} -j ACCEPT`,
+    ({ protocol, port, uplinkIPv4 }) =>
+      `-d ${uplinkIPv4}/32 -i ${design.uplink} -p ${protocol} -m ${protocol} --dport ${port} -j ACCEPT`,
   );
   return chainItems(groups, { relay: { "filter INPUT": accepts } });
 }
@@ -47,24 +47,35 @@ export const chains = asRelay(tunnelChains, {
 /** Base chains of others that let visitors to some relay not through. */
 function barriers({ vps, design }: RelayWorld) {
   return barriersFor(vpsRole, vps, { input: "ip" }, (_, accepts) =>
-    (["tcp", "udp"] as const).flatMap((protocol) => {
-      const open = accepts.flatMap((rule) => portsOf(rule, protocol));
-      const shut = design.relays.filter(
-        (relay) =>
-          relay.protocol === protocol &&
-          !open.some(([first, last]) => first <= relay.port && relay.port <= last),
-      );
-      const ports = shut.map(({ port }) => port);
-      return ports.length === 0
-        ? []
-        : [
-            `ip daddr ${design.uplinkIPv4} ${protocol} dport { ${ports.join(", ")} } accept`.replaceAll(
-              /[{}]/g,
-              "'$&'",
-            ),
-          ];
-    }),
+    design.entrances.flatMap(({ uplinkIPv4 }) =>
+      (["tcp", "udp"] as const).flatMap((protocol) => {
+        const open = accepts
+          .filter((rule) => !isForAnother(rule, uplinkIPv4, design))
+          .flatMap((rule) => portsOf(rule, protocol));
+        const shut = design.relays.filter(
+          (relay) =>
+            relay.uplinkIPv4 === uplinkIPv4 &&
+            relay.protocol === protocol &&
+            !open.some(([first, last]) => first <= relay.port && relay.port <= last),
+        );
+        const ports = shut.map(({ port }) => port);
+        return ports.length === 0
+          ? []
+          : [
+              `ip daddr ${uplinkIPv4} ${protocol} dport { ${ports.join(", ")} } accept`.replaceAll(
+                /[{}]/g,
+                "'$&'",
+              ),
+            ];
+      }),
+    ),
   );
+}
+
+/** Whether a rule of nftables is about another public IPv4 of the site's alone. */
+function isForAnother(rule: string, address: string, { entrances }: RelayWorld["design"]): boolean {
+  const [, named] = /\bip daddr ([\d.]+)(?: |$)/.exec(rule) ?? [];
+  return named !== address && entrances.some(({ uplinkIPv4 }) => uplinkIPv4 === named);
 }
 
 /** The ports that a rule of nftables is about: \`tcp dport 443\`, \`tcp dport { 443, 8000-8100 }\`. */
@@ -94,9 +105,9 @@ export const firewalld = asRelay(tunnel.firewalld, {
         ? [
             policyIn(
               "The ports that ds4 relays.",
-              design.relays.flatMap(({ protocol, port }) => [
+              design.relays.flatMap(({ protocol, port, uplinkIPv4 }) => [
                 '  <rule family="ipv4">',
-                `    <destination address="${design.uplinkIPv4}"/>`,
+                `    <destination address="${uplinkIPv4}"/>`,
                 `    <port port="${port}" protocol="${protocol}"/>`,
                 "    <accept/>",
                 "  </rule>",

@@ -1,15 +1,19 @@
-import type { RelayDesign } from "../../../hosts/relay-design.js";
+import type { RelayAt } from "../../../hosts/relay-design.js";
 import { beforePort } from "../../../inventory/addresses.js";
 import type { Relay } from "../../../inventory/relays.js";
 
 /** Connections, or UDP peers, that one relay serves at once; the next ones wait. */
 const maxPeers = 200;
 
-/** A relay in words, as it is listed: `tcp/443`. */
-export const relayId = ({ protocol, port }: Pick<Relay, "protocol" | "port">) => `${protocol}/${port}`;
+/** The unit of a relay's id. */
+export const unitName = (id: string) => `ds4-relay-${id.replace(/[/@]/g, "-")}.service`;
 
-/** The unit of such an id. */
-export const unitName = (id: string) => `ds4-relay-${id.replace("/", "-")}.service`;
+/** The inverse, for what begins with a unit's name or ends with it. */
+export function idOf(text: string): string | undefined {
+  const [, protocol, port, address] =
+    /(?:^|\/)ds4-relay-(tcp|udp)-(\d+)(?:-(\d+(?:\.\d+){3}))?\.service(?: |$)/.exec(text) ?? [];
+  return port === undefined ? undefined : `${protocol}/${port}${address === undefined ? "" : `@${address}`}`;
+}
 
 /** Where a relay leads, as socat and people write it. */
 export const targetOf = ({ server, to }: Pick<Relay, "server" | "to">) => `${beforePort(server)}:${to}`;
@@ -18,8 +22,8 @@ export const targetOf = ({ server, to }: Pick<Relay, "server" | "to">) => `${bef
  * The program of a relay. It listens on the public IPv4 alone, also before that is there (`freebind`), and has a
  * process for each visitor, which looks the server's name up anew (socat(1), seen on 1.7.4.4).
  */
-export function relayCommand({ uplinkIPv4 }: Pick<RelayDesign, "uplinkIPv4">, relay: Relay): string {
-  const listen = `bind=${uplinkIPv4},freebind,reuseaddr,fork,max-children=${maxPeers}`;
+export function relayCommand(relay: RelayAt): string {
+  const listen = `bind=${relay.uplinkIPv4},freebind,reuseaddr,fork,max-children=${maxPeers}`;
   const [port, target] = [relay.port, targetOf(relay)];
   if (relay.protocol === "udp") {
     // A peer that was silent for three minutes is gone; its next datagram is that of a new one.
@@ -31,8 +35,8 @@ export function relayCommand({ uplinkIPv4 }: Pick<RelayDesign, "uplinkIPv4">, re
 }
 
 /** The unit of a relay: it has nothing of the machine but its two sockets. */
-export function unitFile(site: string, design: RelayDesign, relay: Relay): string {
-  const words = `${relay.protocol.toUpperCase()} ${design.publicIPv4}:${relay.port} to ${targetOf(relay)}`;
+export function unitFile(site: string, relay: RelayAt): string {
+  const words = `${relay.protocol.toUpperCase()} ${relay.publicIPv4}:${relay.port} to ${targetOf(relay)}`;
   return `# Written by ds4 for the site '${site}'.
 [Unit]
 Description=ds4: relays ${words}
@@ -42,7 +46,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-ExecStart=${relayCommand(design, relay)}
+ExecStart=${relayCommand(relay)}
 Restart=on-failure
 RestartSec=3
 # What socat ends with when it is told to.

@@ -3,12 +3,11 @@ import type { State } from "../../../core/state.js";
 import { unwanted, wanted } from "../../../core/step.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../../files.js";
 import type { RelayStep } from "./step.js";
-import { relayId, unitFile, unitName } from "./unit-file.js";
+import { idOf, unitFile, unitName } from "./unit-file.js";
 
 const folder = "/etc/systemd/system";
 const links = `${folder}/multi-user.target.wants`;
 const path = (id: string) => `${folder}/${unitName(id)}`;
-const ids = (text: string) => /ds4-relay-(tcp|udp)-(\d+)\.service$/.exec(text)?.slice(1, 3).join("/");
 
 /** The command that a unit's text says. */
 const commandOf = (state: State | undefined) => /^ExecStart=(.*)$/m.exec(String(state?.content ?? ""))?.[1];
@@ -20,8 +19,8 @@ export const units: RelayStep = {
   desired: ({ site, design }) =>
     new Map(
       design.relays.map((relay): [string, State] => [
-        relayId(relay),
-        { ...fileState(unitFile(site.name, design, relay), "644"), enabled: true },
+        relay.id,
+        { ...fileState(unitFile(site.name, relay), "644"), enabled: true },
       ]),
     ),
   probe: () =>
@@ -29,10 +28,10 @@ export const units: RelayStep = {
 ${probeFiles([`${folder}/ds4-relay-*.service`])}`,
   parse: (section) => {
     const enabled = new Set(
-      section.stdout.split("\n").flatMap((line) => (line.startsWith("enabled ") ? (ids(line) ?? []) : [])),
+      section.stdout.split("\n").flatMap((line) => (line.startsWith("enabled ") ? (idOf(line) ?? []) : [])),
     );
     const files = [...parseFiles(section)].flatMap(([file, state]): [string, State][] => {
-      const id = ids(file);
+      const id = idOf(file);
       return id === undefined ? [] : [[id, { ...state, enabled: enabled.has(id) }]];
     });
     // A link that leads nowhere, too, is ds4's.
@@ -59,7 +58,7 @@ ${probeFiles([`${folder}/ds4-relay-*.service`])}`,
         made.flatMap(({ id, from, to }) =>
           to.content === undefined ? [] : [{ id: path(id), ...(from === undefined ? {} : { from }), to }],
         ),
-        { ...context, mark: (file) => context.mark(ids(file) ?? file) },
+        { ...context, mark: (file) => context.mark(idOf(file) ?? file) },
       ),
       "systemctl daemon-reload",
       ...(enabled === "" ? [] : [`systemctl -q enable ${enabled}`]),

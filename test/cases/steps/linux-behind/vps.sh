@@ -167,8 +167,7 @@ fail() { echo "$*" >&2; exit 1; }
   port = v["dport"] + 0; goes = "-"; shift = 0
   for (i = 1; i <= count; i++) {
     split(rule[i], r, " ")
-    if (r[6] != 0 && r[6] != v["dst"]) continue
-    if ((r[1] == 0 || r[1] == $2) && (r[2] == 0 || (port >= r[2] + 0 && port <= r[3] + 0))) { goes = r[4]; shift = r[5]; break }
+    if (r[6] == v["dst"] && (r[1] == 0 || r[1] == $2) && (r[2] == 0 || (port >= r[2] + 0 && port <= r[3] + 0))) { goes = r[4]; shift = r[5]; break }
   }
   if (goes == v["src2"] && v["sport2"] + 0 == port + shift) next
   print "-p", $2, "-s", v["src"], "-d", v["dst"], v["dport"] == "" ? "" : "--sport " v["sport"] " --dport " v["dport"]
