@@ -27,7 +27,7 @@ const everything = process.env.DS4_FAULTS === "all";
 /** Which of all are wanted, by their names in the table. */
 const pattern = new RegExp(process.env.DS4_FAULTS_PATTERN ?? "");
 /** A relay takes a package, which an emulated machine installs slowly. */
-const confirmWithin = mode.hosts.length === 1 ? 120 : everything ? 60 : 40;
+const confirmWithin = mode.hosts.length === 1 ? 120 : 60;
 
 type Row = { readonly fault: string; readonly ended: string; readonly seconds: number };
 const rows: Row[] = [];
