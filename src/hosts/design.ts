@@ -91,7 +91,7 @@ export function makeDesign<Side extends HomeSide>(
     );
   }
   // Where only chosen ports go home, SSH's port isn't among them: see port-conflicts.ts.
-  const keepPorts = takesAnyPort(site.forwards) ? sshPorts(vps, side.way, { publicIPv4, uplinkIPv4 }) : [];
+  const keepPorts = takesAnyPort(site.forwards) ? sshPorts(vps, side.way, entrances) : [];
   if (keepPorts.length > 0) {
     const whose = entrances.filter(({ forwards }) => takesAnyPort(forwards)).map((one) => one.publicIPv4);
     notes.push(`TCP port ${keepPorts.join(", ")} of ${whose.join(", ")} stays with the VPS, for SSH`);
@@ -171,9 +171,11 @@ export function findPublic(
 export function sshPorts(
   { keptPorts, sshPort4 }: VpsFacts,
   way: readonly Peer[],
-  { publicIPv4, uplinkIPv4 }: Pick<Design, "publicIPv4" | "uplinkIPv4">,
+  entrances: readonly Entrance[],
 ): readonly number[] {
-  const throughVps = way.filter(({ address }) => [publicIPv4, uplinkIPv4].includes(address));
+  const throughVps = way.filter(({ address }) =>
+    entrances.some(({ publicIPv4, uplinkIPv4 }) => [publicIPv4, uplinkIPv4].includes(address)),
+  );
   const all = [
     ...keptPorts,
     ...(sshPort4 === undefined ? [] : [sshPort4]),

@@ -15,7 +15,7 @@ export function portConflicts({
   router,
   home,
 }: Pick<World, "site" | "vps"> & {
-  readonly design: Pick<Design, "publicIPv4" | "uplinkIPv4" | "entrances">;
+  readonly design: Pick<Design, "entrances">;
   readonly router?: Pick<RouterFacts, "way"> | undefined;
   readonly home?: Pick<HomeFacts, "way"> | undefined;
 }): readonly Conflict[] {
@@ -23,7 +23,7 @@ export function portConflicts({
     vps.neighbours.services
       .filter((service) => ["any", uplinkIPv4].includes(service.address) && !isDhcpClient(service))
       .map(({ protocol, port, program }) => ({ protocol: protocolNumber(protocol) ?? 0, port, program }));
-  const ssh = sshPorts(vps, router?.way ?? home?.way ?? [], design).map((port) => ({
+  const ssh = sshPorts(vps, router?.way ?? home?.way ?? [], design.entrances).map((port) => ({
     protocol: tcp,
     port,
     program: "the SSH server",

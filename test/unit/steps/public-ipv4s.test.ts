@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
+import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import { parseSite } from "../../../src/inventory/load.js";
 import { attempts } from "../../../src/proof/attempts.js";
 import { readVisitor, visitorProbe } from "../../../src/proof/visitor.js";
@@ -16,14 +17,14 @@ const links = [
 ];
 
 /** A VPS with two public IPv4s, and the traffic of each to a server of its own. */
-function home(ofFirst: string, ofSecond: string, found = links) {
+function home(ofFirst: string, ofSecond: string, found = links, router: Partial<RouterFacts> = {}) {
   const text = `vps: { ssh: a, publicIPv4: ${one} }
 router: { ssh: b }
 forward:
   - { server: ${first}, traffic: ${ofFirst} }
   - { server: ${second}, traffic: ${ofSecond}, publicIPv4: ${two} }
 `;
-  return world({ site: parseSite(text, "inventory/home.yaml"), vps: { links: found } });
+  return world({ site: parseSite(text, "inventory/home.yaml"), vps: { links: found }, router });
 }
 const rulesOf = (made: ReturnType<typeof world>, chain: string) => chains.desired(made).get("ipv4")?.[chain];
 
@@ -41,6 +42,15 @@ describe("several public IPv4s", () => {
     expect(home("tcp/443", "all").design.notes).toEqual([
       `TCP port 22 of ${two} stays with the VPS, for SSH`,
     ]);
+  });
+
+  it("each keep a way in that leads by them, such as a reverse tunnel's port", () => {
+    const way = [{ address: two, port: 2222 }];
+    const { design, ...rest } = home("tcp/443", "all", links, { way });
+    expect(design.keepPorts).toEqual([22, 2222]);
+    expect(rulesOf({ design, ...rest }, "nat DS4-PREROUTING")).toContain(
+      `-d ${two}/32 -i eth0 -p tcp -m tcp --dport 2222 -j RETURN`,
+    );
   });
 
   it("are those of what their servers begin", () => {
