@@ -48,6 +48,12 @@ export function entranceOf({ entrances }: Pick<Design, "entrances">, server: str
   return entrance;
 }
 
+/** The ports of it that stay with the VPS: where only chosen ones go home, SSH's isn't among them (port-conflicts.ts). */
+export const keptOf = (
+  { keepPorts }: Pick<Design, "keepPorts">,
+  { forwards }: Entrance,
+): readonly number[] => (takesAnyPort(forwards) ? keepPorts : []);
+
 /** The header that the tunnel puts before each packet (RFC 2473, without the encapsulation limit option). */
 const overhead = 40;
 
@@ -90,10 +96,11 @@ export function makeDesign<Side extends HomeSide>(
       `the path between both ends could not be measured: the MTU ${mtu} is that of their links, less ${overhead}`,
     );
   }
-  // Where only chosen ports go home, SSH's port isn't among them: see port-conflicts.ts.
   const keepPorts = takesAnyPort(site.forwards) ? sshPorts(vps, side.way, entrances) : [];
   if (keepPorts.length > 0) {
-    const whose = entrances.filter(({ forwards }) => takesAnyPort(forwards)).map((one) => one.publicIPv4);
+    const whose = entrances
+      .filter((entrance) => keptOf({ keepPorts }, entrance).length > 0)
+      .map((entrance) => entrance.publicIPv4);
     notes.push(`TCP port ${keepPorts.join(", ")} of ${whose.join(", ")} stays with the VPS, for SSH`);
   }
   notes.push(...neighbourNotes(vps.neighbours, entrances, keepPorts));

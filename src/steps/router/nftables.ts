@@ -1,7 +1,7 @@
-import { entranceOf } from "../../hosts/design.js";
+import { type Entrance, entranceOf, keptOf } from "../../hosts/design.js";
 import { isLongMove } from "../../hosts/router/hairpin.js";
 import type { RouterWorld } from "../../hosts/world.js";
-import { type Flow, showPorts, takesAnyPort } from "../../inventory/forwards.js";
+import { type Flow, showPorts } from "../../inventory/forwards.js";
 import { protocolName, tcp } from "../../inventory/protocols.js";
 import { replyMark } from "../policy-rules.js";
 import { type Turn, turns } from "../turns.js";
@@ -46,18 +46,19 @@ function replyChains({ site, design }: RouterWorld): readonly NftChain[] {
 
 /** For LAN hosts that use the public IPv4: the same as the VPS does, without the trip to it. */
 function hairpinChains({ design }: RouterWorld): readonly NftChain[] {
-  const { hairpin, entrances, keepPorts } = design;
+  const { hairpin, entrances } = design;
   if (hairpin === undefined) return [];
   const chain = (name: string, hook: string | undefined, texts: readonly string[]): NftChain => ({
     name,
     ...(hook === undefined ? {} : { hook }),
     rules: texts.map((text) => ({ id: name, text })),
   });
-  const kept = keepPorts.map((port): Turn => ({ flow: { protocol: tcp, ports: [port, port] } }));
+  const kept = (entrance: Entrance) =>
+    keptOf(design, entrance).map((port): Turn => ({ flow: { protocol: tcp, ports: [port, port] } }));
   const nameOf = (at: number) => (at === 0 ? "ds4_hairpin" : `ds4_hairpin_${at + 1}`);
   return [
-    ...entrances.map(({ forwards }, at) =>
-      chain(nameOf(at), undefined, [...(takesAnyPort(forwards) ? kept : []), ...turns(forwards)].map(turn)),
+    ...entrances.map((entrance, at) =>
+      chain(nameOf(at), undefined, [...kept(entrance), ...turns(entrance.forwards)].map(turn)),
     ),
     chain(
       "ds4_hairpin_in",

@@ -1,6 +1,5 @@
-import { entranceOf } from "../../hosts/design.js";
+import { entranceOf, keptOf } from "../../hosts/design.js";
 import type { World } from "../../hosts/world.js";
-import { takesAnyPort } from "../../inventory/forwards.js";
 import { sendersOf, serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { barrierConflicts } from "../linux/barriers.js";
@@ -45,12 +44,11 @@ function rules({ site, design }: World): Rules {
           ? [`! -s ${servers[0]} -i ${tunnel} -j DROP`]
           : [...servers.map((server) => `-s ${server} -i ${tunnel} -j RETURN`), `-i ${tunnel} -j DROP`],
       "mangle FORWARD": [`-o ${tunnel} ${clamp}`, `-i ${tunnel} ${clamp}`],
-      "nat PREROUTING": design.entrances.flatMap(({ uplinkIPv4, forwards }) => {
-        const match = `-d ${uplinkIPv4}/32 -i ${uplink}`;
-        const keepPorts = takesAnyPort(forwards) ? design.keepPorts : [];
+      "nat PREROUTING": design.entrances.flatMap((entrance) => {
+        const match = `-d ${entrance.uplinkIPv4}/32 -i ${uplink}`;
         return [
-          ...keepPorts.map((port) => `${match} -p tcp -m tcp --dport ${port} -j RETURN`),
-          ...turnOver(forwards, match),
+          ...keptOf(design, entrance).map((port) => `${match} -p tcp -m tcp --dport ${port} -j RETURN`),
+          ...turnOver(entrance.forwards, match),
         ];
       }),
       "nat POSTROUTING": sendersOf(site).map(

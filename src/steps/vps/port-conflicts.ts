@@ -1,8 +1,8 @@
 import type { Conflict } from "../../core/step.js";
-import { type Design, type Entrance, sshPorts } from "../../hosts/design.js";
+import { type Design, sshPorts } from "../../hosts/design.js";
 import type { HomeFacts } from "../../hosts/home/facts.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
-import { isDhcpClient } from "../../hosts/vps/neighbour-notes.js";
+import { servicesAt } from "../../hosts/vps/neighbour-notes.js";
 import type { World } from "../../hosts/world.js";
 import { overlap, showFlow } from "../../inventory/forwards.js";
 import { protocolNumber, tcp } from "../../inventory/protocols.js";
@@ -19,17 +19,17 @@ export function portConflicts({
   readonly router?: Pick<RouterFacts, "way"> | undefined;
   readonly home?: Pick<HomeFacts, "way"> | undefined;
 }): readonly Conflict[] {
-  const servicesOf = ({ uplinkIPv4 }: Entrance) =>
-    vps.neighbours.services
-      .filter((service) => ["any", uplinkIPv4].includes(service.address) && !isDhcpClient(service))
-      .map(({ protocol, port, program }) => ({ protocol: protocolNumber(protocol) ?? 0, port, program }));
   const ssh = sshPorts(vps, router?.way ?? home?.way ?? [], design.entrances).map((port) => ({
     protocol: tcp,
     port,
     program: "the SSH server",
   }));
   return design.entrances.flatMap((entrance) => {
-    const services = servicesOf(entrance);
+    const services = servicesAt(vps.neighbours, entrance).map(({ protocol, port, program }) => ({
+      protocol: protocolNumber(protocol) ?? 0,
+      port,
+      program,
+    }));
     const listening = [
       ...services,
       ...ssh.filter(({ port }) => !services.some((other) => other.protocol === tcp && other.port === port)),

@@ -11,6 +11,7 @@ import {
   site,
   startClean,
   thorough,
+  viaTunnel,
 } from "../machines.js";
 import type { LabHost } from "../modes.js";
 import {
@@ -26,8 +27,6 @@ import {
 async function expectMtu(mtu: number): Promise<void> {
   for (const host of mode.hosts) expect(await must(host, "cat /sys/class/net/wrap1/mtu")).toBe(String(mtu));
 }
-
-const viaTunnel = mode.hosts.length === 2;
 
 /** What a write by ds4, or a reload of what it wrote, would change. */
 const traces = (machine: LabHost) =>
