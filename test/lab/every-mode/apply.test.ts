@@ -43,8 +43,8 @@ describe("ds4 apply of the example, from clean", () => {
   test("before it, a visitor reaches nothing at home", expectNoPath);
 
   test("status says that the site is not set up, and exits with 2", async () => {
-    const { stdout, code } = await ds4("status", site);
-    expect(code).toBe(2);
+    const { stdout, stderr, code } = await ds4("status", site);
+    expect(code, stderr).toBe(2);
     expect(stdout).toContain("not set up");
   });
 
