@@ -1,4 +1,4 @@
-import { type ds4Json, mode } from "./machines.js";
+import { type ds4Json, mode, viaTunnel } from "./machines.js";
 import type { LabHost } from "./modes.js";
 import { publicIPv4, server } from "./visitor.js";
 
@@ -492,5 +492,5 @@ const onHome: readonly Damage[] = [
 
 export const damages: readonly Damage[] = [
   ...onVps,
-  ...(mode.hosts.length === 1 ? onRelay : [...onTunnel, ...(mode.home === "linux" ? onHome : onRouter)]),
+  ...(viaTunnel ? [...onTunnel, ...(mode.home === "linux" ? onHome : onRouter)] : onRelay),
 ];

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { eventually, lab, mode, must, on } from "./machines.js";
+import { eventually, lab, mode, must, on, viaTunnel } from "./machines.js";
 import type { LabHost } from "./modes.js";
 
 /** Something that goes wrong in the middle of a change, and what ends it again. */
@@ -106,7 +106,6 @@ export const faults: readonly Fault[] = [
 ];
 
 const lastHost = mode.hosts.at(-1) ?? "vps";
-const viaTunnel = mode.hosts.length === 2;
 
 /** What is wrong from the beginning, and how a change must end then. */
 export type Condition = {

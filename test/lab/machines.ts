@@ -27,6 +27,9 @@ export const thorough = everything || modeName === "router";
 /** The site's file as it is shipped, under its name. */
 export const { site } = mode;
 
+/** Not so with a relay, which changes nothing at home. */
+export const viaTunnel = mode.hosts.length > 1;
+
 /** The hosts' names as ds4 puts them before what it does on all of them. */
 export const hosts = mode.hosts.join(", ");
 
@@ -176,7 +179,7 @@ uci commit firewall; /etc/init.d/firewall reload >/dev/null 2>&1; sleep 2`;
 
 /** The state in which ds4 has done nothing yet. */
 export async function startClean(): Promise<void> {
-  if (modeName !== "relay") await lab("reset");
+  if (viaTunnel) await lab("reset");
   else await startFrom("let-in", letIn, () => must("router", letIn));
 }
 

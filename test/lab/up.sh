@@ -83,9 +83,12 @@ build_all() {
 
 # Whether nothing has to be built for these images; each counts as used.
 all_built() {
-	local name
+	local name image
 	[ -e "$cache/key" ] && [ -e "$(kernel_stamp)" ] || return
-	for name in "$@"; do touch -c "$(image_of "$name")" && [ -e "$(image_of "$name")" ] || return; done
+	for name in "$@"; do
+		image=$(image_of "$name")
+		[ -e "$image" ] && touch "$image" || return
+	done
 }
 
 # Goes on with a machine where it was when this image was first booted.

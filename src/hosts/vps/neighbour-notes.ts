@@ -4,21 +4,27 @@ import type { Entrance } from "../entrances.js";
 import type { Neighbours, Service } from "../linux/neighbours.js";
 
 /** A DHCP client gets its answers all the same: they belong to a connection of its own. */
-export const isDhcpClient = ({ protocol, port }: Service) => protocol === "udp" && port === 68;
+const isDhcpClient = ({ protocol, port }: Service) => protocol === "udp" && port === 68;
+
+/** What on the VPS answers by a public IPv4. */
+export const servicesAt = (
+  { services }: Pick<Neighbours, "services">,
+  { uplinkIPv4 }: Pick<Entrance, "uplinkIPv4">,
+) => services.filter((service) => ["any", uplinkIPv4].includes(service.address) && !isDhcpClient(service));
 
 /** What the user should know before others' things and ds4's meet on the VPS. */
 export function neighbourNotes(
-  { services, firewalld, flushes }: Neighbours,
+  neighbours: Neighbours,
   entrances: readonly Pick<Entrance, "publicIPv4" | "uplinkIPv4" | "keepPorts" | "forwards">[],
 ): readonly string[] {
-  const taken = entrances.flatMap(({ publicIPv4, uplinkIPv4, keepPorts, forwards }) => {
-    const names = services
+  const { firewalld, flushes } = neighbours;
+  const taken = entrances.flatMap((entrance) => {
+    const { publicIPv4, keepPorts, forwards } = entrance;
+    const names = servicesAt(neighbours, entrance)
       .filter(
-        (service) =>
-          ["any", uplinkIPv4].includes(service.address) &&
-          goesHome(forwards, protocolNumber(service.protocol) ?? 0, service.port) &&
-          !(service.protocol === "tcp" && keepPorts.includes(service.port)) &&
-          !isDhcpClient(service),
+        ({ protocol, port }) =>
+          goesHome(forwards, protocolNumber(protocol) ?? 0, port) &&
+          !(protocol === "tcp" && keepPorts.includes(port)),
       )
       .map(
         ({ protocol, port, program }) =>

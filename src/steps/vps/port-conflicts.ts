@@ -2,7 +2,7 @@ import type { Conflict } from "../../core/step.js";
 import { type Entrance, sshPorts } from "../../hosts/entrances.js";
 import type { HomeFacts } from "../../hosts/home/facts.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
-import { isDhcpClient } from "../../hosts/vps/neighbour-notes.js";
+import { servicesAt } from "../../hosts/vps/neighbour-notes.js";
 import type { World } from "../../hosts/world.js";
 import { overlap, showFlow } from "../../inventory/forwards.js";
 import { protocolNumber, tcp } from "../../inventory/protocols.js";
@@ -21,10 +21,12 @@ export function portConflicts({
 }): readonly Conflict[] {
   const way = router?.way ?? home?.way ?? [];
   return design.entrances.flatMap((entrance) => {
-    const { uplinkIPv4, publicIPv4, forwards } = entrance;
-    const services = vps.neighbours.services
-      .filter((service) => ["any", uplinkIPv4].includes(service.address) && !isDhcpClient(service))
-      .map(({ protocol, port, program }) => ({ protocol: protocolNumber(protocol) ?? 0, port, program }));
+    const { publicIPv4, forwards } = entrance;
+    const services = servicesAt(vps.neighbours, entrance).map(({ protocol, port, program }) => ({
+      protocol: protocolNumber(protocol) ?? 0,
+      port,
+      program,
+    }));
     const ssh = sshPorts(vps, way, design.entrances, entrance)
       .filter((port) => !services.some((service) => service.protocol === tcp && service.port === port))
       .map((port) => ({ protocol: tcp, port, program: "the SSH server" }));

@@ -11,6 +11,7 @@ import {
   site,
   startClean,
   thorough,
+  viaTunnel,
 } from "../machines.js";
 import type { LabHost } from "../modes.js";
 import {
@@ -27,8 +28,6 @@ async function expectMtu(mtu: number): Promise<void> {
   for (const host of mode.hosts) expect(await must(host, "cat /sys/class/net/wrap1/mtu")).toBe(String(mtu));
 }
 
-const viaTunnel = mode.hosts.length === 2;
-
 /** What a write by ds4, or a reload of what it wrote, would change. */
 const traces = (machine: LabHost) =>
   must(
@@ -44,8 +43,8 @@ describe("ds4 apply of the example, from clean", () => {
   test("before it, a visitor reaches nothing at home", expectNoPath);
 
   test("status says that the site is not set up, and exits with 2", async () => {
-    const { stdout, code } = await ds4("status", site);
-    expect(code).toBe(2);
+    const { stdout, stderr, code } = await ds4("status", site);
+    expect(code, stderr).toBe(2);
     expect(stdout).toContain("not set up");
   });
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { ds4, eventually, mode, must, reboot, site, startApplied, thorough } from "../machines.js";
+import { ds4, eventually, mode, must, reboot, site, startApplied, thorough, viaTunnel } from "../machines.js";
 import { expectPath } from "../visitor.js";
 
 /** The path works without ds4, and status agrees. */
@@ -46,7 +46,7 @@ describe("what the setup survives by itself", () => {
     },
   );
 
-  const alone = thorough && mode.hosts.length > 1 ? mode.hosts.map((host) => [host]) : [];
+  const alone = thorough && viaTunnel ? mode.hosts.map((host) => [host]) : [];
 
   test.each([...alone, mode.hosts].map((together) => [together.join(" and "), together] as const))(
     "a reboot of %s",

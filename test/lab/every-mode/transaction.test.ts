@@ -10,10 +10,10 @@ import {
   must,
   site,
   startClean,
+  viaTunnel,
 } from "../machines.js";
 import { expectNoPath, expectPath } from "../visitor.js";
 
-const viaTunnel = mode.hosts.length === 2;
 const inProofs = { vps: "VPS", router: "router", home: "home machine" };
 
 const apply = (...more: readonly string[]) => ["apply", site, "--yes", "--confirm-within", "600", ...more];

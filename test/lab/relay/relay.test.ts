@@ -39,7 +39,7 @@ let before: readonly string[] = [];
 
 /** A VPS that has socat already: installing it is what takes longest. That ds4 does so is seen in every-mode. */
 const socat =
-  "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends socat >/dev/null";
+  "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends socat >/dev/null";
 const startWithSocat = () => startFrom("socat", socat, () => must("vps", socat), startClean);
 
 beforeAll(async () => {

@@ -3,6 +3,7 @@ import { listDesign } from "../../../src/commands/run.js";
 import { InventoryError } from "../../../src/core/errors.js";
 import { used } from "../../../src/hosts/entrances.js";
 import { makeRelayDesign } from "../../../src/hosts/relay-design.js";
+import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
 import { parseSite } from "../../../src/inventory/load.js";
 import { attempts } from "../../../src/proof/attempts.js";
@@ -32,8 +33,12 @@ const two: Partial<VpsFacts> = { links: links(`${own}/24`, `${other}/24`) };
 
 const text = (entries: readonly string[], head = "vps: { ssh: a }\nrouter: { ssh: b }") =>
   `${head}\nforward:\n${entries.map((entry) => `  - { ${entry} }\n`).join("")}`;
-const home = (entries: readonly string[], facts: Partial<VpsFacts> = {}, more = "") =>
-  world({ site: parseSite(`${text(entries)}${more}`, "home.yaml"), vps: { ...two, ...facts } });
+const home = (
+  entries: readonly string[],
+  facts: Partial<VpsFacts> = {},
+  more = "",
+  router: Partial<RouterFacts> = {},
+) => world({ site: parseSite(`${text(entries)}${more}`, "home.yaml"), vps: { ...two, ...facts }, router });
 const at = (server: string, traffic: string, publicIPv4?: string) =>
   `server: ${server}, traffic: ${traffic}${publicIPv4 === undefined ? "" : `, publicIPv4: ${publicIPv4}`}`;
 
@@ -85,6 +90,12 @@ describe("two public IPv4s on a VPS", () => {
     // What is at one that the site has nothing for stays with the VPS anyway, also when it was the site's before.
     const { design } = home([at(first, "all")], { ssh4: ssh(other), keptPorts: [ssh(other)] });
     expect(design.entrances.map(({ keepPorts }) => keepPorts)).toEqual([[]]);
+  });
+
+  it("keep a way in that leads by one of them, such as a reverse tunnel's port", () => {
+    const way = [{ address: other, port: 2222 }];
+    const { design } = home([at(first, "all"), at(second, "all", other)], {}, "", { way });
+    expect(design.entrances.map(({ keepPorts }) => keepPorts)).toEqual([[22], [2222]]);
   });
 
   it("have a service of the VPS in the way where that listens, on one or on all", () => {
