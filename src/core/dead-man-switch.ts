@@ -97,6 +97,7 @@ for f in before packages; do
 done
 ${lines.join("\n")}
 [ "$failed" = no ] || exit 1
+sync
 rm -f ${armedFile}
 sync
 fi
@@ -157,6 +158,8 @@ export function confirmScript(host: HostName, run: string, last: readonly string
     "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin",
     ...decide,
     `grep -qsx ${quote(`run=${run}`)} ${armedFile} || exit 3`,
+    // After a power cut, too, what was changed is there.
+    "sync",
     // This is the moment.
     `rm -f ${armedFile}`,
     "sync",

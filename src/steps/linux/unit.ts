@@ -32,7 +32,8 @@ systemctl show -p UnitFileState -p ActiveState ${name}`,
               `systemctl ${to.active ? "restart" : "stop"} ${name}`,
             ]
           : [
-              `systemctl -q disable --now ${name} 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/${name}`,
+              // Of a unit whose file is empty, as after a power cut, systemd leaves the link.
+              `systemctl -q disable --now ${name} 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/${name}`,
             ]),
       ]),
   };

@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 unit ds4.service'
-systemctl -q disable --now ds4.service 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+systemctl -q disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
 exit 0
 }
 # and then, when all hosts have done that:

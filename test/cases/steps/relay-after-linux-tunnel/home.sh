@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 unit ds4.service'
-systemctl -q disable --now ds4.service 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+systemctl -q disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
 echo '@ds4 rule 4233'
 while ip rule del priority 4233 2>/dev/null; do :; done
 echo '@ds4 rule 4232'

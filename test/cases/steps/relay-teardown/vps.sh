@@ -8,7 +8,7 @@ echo '@ds4 socat tcp/8080'
 echo '@ds4 socat tcp/80'
 systemctl stop ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
 echo '@ds4 unit ds4.service'
-systemctl -q disable --now ds4.service 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+systemctl -q disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
 echo '@ds4 chains relay'
 while iptables -w -t filter -D INPUT -j DS4-RELAY 2>/dev/null; do :; done
 ! iptables -w -t filter -F DS4-RELAY 2>/dev/null || iptables -w -t filter -X DS4-RELAY || :

@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 unit ds4.service'
-systemctl -q disable --now ds4.service 2>/dev/null || rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+systemctl -q disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
 echo '@ds4 chains ipv4'
 while iptables -w -t nat -D POSTROUTING -j DS4-POSTROUTING 2>/dev/null; do :; done
 ! iptables -w -t nat -F DS4-POSTROUTING 2>/dev/null || iptables -w -t nat -X DS4-POSTROUTING || :
