@@ -12,12 +12,14 @@ import type { Way } from "./line.js";
  */
 export function waysOf(
   site: Pick<Site, "name" | "mode">,
-  { entrances }: { readonly entrances: readonly Pick<Entrance, "publicIPv4" | "forwards">[] },
+  { entrances }: { readonly entrances: readonly Pick<Entrance, "publicIPv4" | "forwards" | "keepPorts">[] },
   port: number,
   ipv6: string | undefined,
 ): readonly Way[] {
   const direct = (address: string, to: number): Way => ({ name: "ipv6", address, port: to, pings: true });
-  const entrance = entrances.find(({ forwards }) => goesHome(forwards, tcp, port)) ?? entrances[0];
+  const entrance =
+    entrances.find(({ forwards, keepPorts }) => goesHome(forwards, tcp, port) && !keepPorts.includes(port)) ??
+    entrances[0];
   if (entrance === undefined) throw new Error("a site by whose public IPv4s nothing comes home");
   const own = { name: site.mode, address: entrance.publicIPv4, port };
   if (site.mode === "tunnel") {
@@ -29,9 +31,7 @@ export function waysOf(
   if (relay === undefined) {
     throw new Ds4Error(`${site.name} relays no TCP port ${port}`, {
       hint: `type '--url' with one that it does (${
-        tcpRelays(entrances)
-          .map((one) => one.port)
-          .join(", ") || "there is none"
+        [...new Set(tcpRelays(entrances).map((one) => one.port))].join(", ") || "there is none"
       })`,
     });
   }

@@ -2,13 +2,13 @@ import type { Peer } from "../core/shell.js";
 import { maxServers } from "../inventory/forwards.js";
 import { type PersistBy, type Site, serversOf } from "../inventory/site.js";
 import type { EarlierRule } from "./earlier-rules.js";
-import { type Entrance, findEntrances, findPublic, type Public, used } from "./entrances.js";
+import { type Entrance, findEntrances, findPublic, type PublicAddress, usedEntrances } from "./entrances.js";
 import { findEnd, findPersist } from "./linux/end.js";
 import { type VpsFacts, vpsHost } from "./vps/facts.js";
 import { neighbourNotes } from "./vps/neighbour-notes.js";
 
 /** What a tunnel comes to on its hosts, whatever is at home: every value that the inventory leaves to be found. */
-export type Design = Public & {
+export type Design = PublicAddress & {
   /** What comes in by the site's own public IPv4, and then by each other one. */
   readonly entrances: readonly [Entrance, ...Entrance[]];
   /** The device of the VPS's IPv6 default route. */
@@ -72,10 +72,12 @@ export function makeDesign<Side extends HomeSide>(
     );
   }
   const entrances = findEntrances(site, vps, side.way, own);
-  for (const { publicIPv4, keepPorts } of entrances)
-    if (keepPorts.length > 0)
-      notes.push(`TCP port ${keepPorts.join(", ")} of ${publicIPv4} stays with the VPS, for SSH`);
-  notes.push(...neighbourNotes(vps.neighbours, used(entrances)));
+  for (const entrance of entrances)
+    if (entrance.keepPorts.length > 0)
+      notes.push(
+        `TCP port ${entrance.keepPorts.join(", ")} of ${entrance.publicIPv4} stays with the VPS, for SSH`,
+      );
+  notes.push(...neighbourNotes(vps.neighbours, usedEntrances(entrances)));
   const marking = side.earlierRules.filter(({ always }) => !always).map(({ text }) => text);
   if (marking.length > 0) {
     notes.push(

@@ -8,7 +8,7 @@ import type { SshAt } from "./linux/facts.js";
 import { type VpsFacts, vpsHost } from "./vps/facts.js";
 
 /** The public IPv4 of a site, and where it is. */
-export type Public = {
+export type PublicAddress = {
   /** The VPS's device towards the IPv4 internet, and the address that it has there. */
   readonly uplink: string;
   readonly uplinkIPv4: string;
@@ -17,7 +17,7 @@ export type Public = {
 };
 
 /** One public IPv4 of the VPS's, and what comes in by it. */
-export type Entrance = Omit<Public, "uplink"> & {
+export type Entrance = Omit<PublicAddress, "uplink"> & {
   /** What goes home; nothing where the inventory has something for the others alone. */
   readonly forwards: readonly Forward[];
   /** TCP ports that stay with the VPS, for SSH. */
@@ -35,7 +35,7 @@ const isPublic4 = (address: string) => whyNotPublic4(address) === undefined;
 export const visitorIPv4 = "198.18.0.1";
 
 /** The public IPv4, and where it is. @throws HostError where the VPS has none, or not the one of the inventory. */
-export function findPublic(site: Site, vps: VpsFacts, notes: string[]): Public {
+export function findPublic(site: Site, vps: VpsFacts, notes: string[]): PublicAddress {
   const { uplink, uplinkIPv4 } = findUplink(site, vps);
   checkDevice(uplink, vpsHost);
   const publicIPv4 = site.vps.publicIPv4 ?? uplinkIPv4;
@@ -96,7 +96,7 @@ export function findEntrances(
   site: Site,
   vps: VpsFacts,
   way: readonly Peer[],
-  own: Public,
+  own: PublicAddress,
 ): readonly [Entrance, ...Entrance[]] {
   for (const forward of site.forwards) checkEntrance(site, vps, own, forward);
   const first = { publicIPv4: own.publicIPv4, uplinkIPv4: own.uplinkIPv4 };
@@ -120,7 +120,7 @@ export function findEntrances(
 }
 
 /** The entrances by which something goes home. */
-export const used = (entrances: readonly Entrance[]) =>
+export const usedEntrances = (entrances: readonly Entrance[]) =>
   entrances.filter(({ forwards }) => forwards.length > 0);
 
 /** The entrance that is a server's own, by which leaves what it begins: that of its first entry. */
@@ -134,7 +134,7 @@ export function entranceOf(
 }
 
 /** Whether the public IPv4 that an entry names is there, and says something that no other entry leaves open. */
-function checkEntrance(site: Site, vps: VpsFacts, own: Public, { publicIPv4: named }: Forward): void {
+function checkEntrance(site: Site, vps: VpsFacts, own: PublicAddress, { publicIPv4: named }: Forward): void {
   if (named === undefined) return;
   const { address, line, column } = named;
   const refuse = (message: string, hint: string) => {

@@ -2,13 +2,13 @@ import { HostError } from "../core/errors.js";
 import { type Relay, relaysOf } from "../inventory/relays.js";
 import type { Site } from "../inventory/site.js";
 import type { Design } from "./design.js";
-import { type Entrance, findEntrances, findPublic, type Public } from "./entrances.js";
+import { type Entrance, findEntrances, findPublic, type PublicAddress } from "./entrances.js";
 import { findIPv6 } from "./linux/end.js";
 import { type VpsFacts, vpsHost } from "./vps/facts.js";
 import { neighbourNotes } from "./vps/neighbour-notes.js";
 
 /** What a relay comes to on the VPS. */
-export type RelayDesign = Public &
+export type RelayDesign = PublicAddress &
   Pick<Design, "entrances" | "uplink6" | "notes"> & { readonly relays: readonly RelayAt[] };
 
 /** A relay, and where it listens. */

@@ -1,4 +1,4 @@
-import { used } from "../hosts/entrances.js";
+import { usedEntrances } from "../hosts/entrances.js";
 import { makeRelayDesign } from "../hosts/relay-design.js";
 import { relayProof } from "../proof/relay.js";
 import { relaySteps } from "../steps/index.js";
@@ -14,7 +14,7 @@ export const relay: Mode = {
     return {
       publicIPv4: design.publicIPv4,
       uplinkIPv4: design.uplinkIPv4,
-      entrances: used(design.entrances),
+      entrances: usedEntrances(design.entrances),
       way: `${count} relay${count === 1 ? "" : "s"} on the VPS`,
       notes: design.notes,
       desired: { vps: desiredOf(relaySteps, world) },

@@ -1,5 +1,5 @@
 import type { Step } from "../core/step.js";
-import { used } from "../hosts/entrances.js";
+import { usedEntrances } from "../hosts/entrances.js";
 import { makeHomeDesign } from "../hosts/home/design.js";
 import { makeRouterDesign } from "../hosts/router/design.js";
 import type { HomeWorld, RouterWorld, World } from "../hosts/world.js";
@@ -25,7 +25,7 @@ function tunnelTo<W extends World>(of: {
       return {
         publicIPv4: design.publicIPv4,
         uplinkIPv4: design.uplinkIPv4,
-        entrances: used(design.entrances),
+        entrances: usedEntrances(design.entrances),
         mtu: design.mtu,
         way: `tunnel ${site.tunnel.name} with MTU ${design.mtu}`,
         notes: design.notes,

@@ -1,5 +1,5 @@
 import type { Design } from "../hosts/design.js";
-import { type Entrance, used } from "../hosts/entrances.js";
+import { type Entrance, usedEntrances } from "../hosts/entrances.js";
 import { type Flow, overlap, showFlow } from "../inventory/forwards.js";
 import { icmp, tcp } from "../inventory/protocols.js";
 import type { Site } from "../inventory/site.js";
@@ -135,7 +135,7 @@ export function nameOf(
   entrance: Entrance,
   server: string,
 ): string {
-  if (used(entrances).length > 1) return `${what}, ${entrance.publicIPv4} -> ${server}`;
+  if (usedEntrances(entrances).length > 1) return `${what}, ${entrance.publicIPv4} -> ${server}`;
   return entrance.forwards.length > 1 ? `${what}, ${server}` : what;
 }
 
@@ -225,6 +225,11 @@ function findBreak(site: Site, seen: PathSeen, attempt: Attempt): { readonly hin
   const { ping, ports, forward } = attempt;
   const { server } = forward;
   const passed = passedOf(seen, attempt);
+  // The VPS counts each server's packets, by whichever public IPv4 they came.
+  const isOnly = site.forwards.filter((other) => other.server === server).length === 1;
+  const notTaken = `it reached the ${words.name} and was not taken out of the tunnel: ${words.notTaken}`;
+  const alsoBefore =
+    "it was lost on the VPS, before the tunnel ('nft list ruleset' shows its firewalls); or ";
   const underlay = visitor.underlay
     ? "a ping over IPv6 between the same two addresses is answered"
     : "a ping over IPv6 between them is not answered either";
@@ -240,7 +245,7 @@ function findBreak(site: Site, seen: PathSeen, attempt: Attempt): { readonly hin
       witness.outer_in,
       `it left the VPS and protocol 4 didn't reach the ${words.name}, while ${underlay}: most likely ${words.dropped}, or the VPS's provider does on the way out; ${adviceFor(vendor)}`,
     ],
-    [passed.inner_in, `it reached the ${words.name} and was not taken out of the tunnel: ${words.notTaken}`],
+    [passed.inner_in, isOnly ? notTaken : alsoBefore + notTaken],
     [passed.to_server, words.lost],
     [
       passed.answer,

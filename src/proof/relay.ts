@@ -1,5 +1,5 @@
 import { quote, required, type Section } from "../core/script.js";
-import { type Entrance, used } from "../hosts/entrances.js";
+import { type Entrance, usedEntrances } from "../hosts/entrances.js";
 import type { RelayAt, RelayDesign } from "../hosts/relay-design.js";
 import type { Relay } from "../inventory/relays.js";
 import { targetOf, unitName } from "../steps/vps/relay/unit-file.js";
@@ -10,8 +10,8 @@ import { inside, visitorWith, whyMissing } from "./visitor.js";
 /** So many relays of each server and protocol are tried, at each public IPv4. */
 const most = 8;
 
-/** What a visitor's datagram says, by which it is known again behind the relay: its last letter is the visitor's own. */
-const wordOf = ({ visitor }: Entrance) => `ds4${String.fromCharCode(62 + Number(visitor.split(".").at(-1)))}`;
+/** Four letters, by which the visitor's datagrams to one relay are known again behind it. */
+const wordOf = (at: number) => `d4${at.toString(16).padStart(2, "0")}`;
 
 /** Priority of the first counter on the uplink; each datagram's has its own. */
 const preference = 4205;
@@ -40,7 +40,7 @@ type Tried = {
 };
 
 function triedOf({ entrances, relays }: RelayDesign): readonly Tried[] {
-  return used(entrances).flatMap((entrance) =>
+  return usedEntrances(entrances).flatMap((entrance) =>
     entrance.forwards.map(({ server }) => {
       const some = (protocol: Relay["protocol"]) =>
         relays
@@ -58,7 +58,7 @@ function triedOf({ entrances, relays }: RelayDesign): readonly Tried[] {
 
 /** The relays for datagrams, each with the word that its own says. */
 const datagramsOf = (tried: readonly Tried[]) =>
-  tried.flatMap(({ entrance, udp }) => udp.map((relay) => ({ relay, word: wordOf(entrance) })));
+  tried.flatMap(({ udp }) => udp).map((relay, at) => ({ relay, word: wordOf(at) }));
 
 function removeCounters({ uplink6 }: RelayDesign, tried: readonly Tried[]): string {
   const up6 = quote(uplink6);
@@ -102,7 +102,7 @@ echo "accepted ${placeOf(relay)}"; IFS= read -r -t 6 -n 1 <&3 && echo "data ${pl
       : [
           // Each process with its socket to the visitor and its other one, if that is more than asked for.
           `{ for n in 1 2 3 4 5 6 7 8; do sleep 0.7; ss -Htnp | awk -v visitors=${quote(
-            ` ${used(design.entrances)
+            ` ${usedEntrances(design.entrances)
               .map(({ visitor }) => visitor)
               .join(" ")} `,
           )} '

@@ -1,6 +1,6 @@
 import { type Probe, quote, required, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
-import { type Entrance, used } from "../hosts/entrances.js";
+import { type Entrance, usedEntrances } from "../hosts/entrances.js";
 import { type Site, serversOf } from "../inventory/site.js";
 import { attempts } from "./attempts.js";
 import { countPackets } from "./counters.js";
@@ -32,7 +32,7 @@ export type VisitorSeen = {
 export function visitorProbe(design: Design): Probe {
   const ping = (size: string, target: string) =>
     `${inside} ping -n -q -c 1 -W 2 ${size} ${target} >/dev/null 2>&1 || ${inside} ping -n -q -c 4 -i 0.3 -W 2 ${size} ${target} >/dev/null 2>&1`;
-  const visits = used(design.entrances).flatMap((entrance) => {
+  const visits = usedEntrances(design.entrances).flatMap((entrance) => {
     const target = entrance.uplinkIPv4;
     const tried = attempts({ entrances: [entrance] });
     const ports = tried.flatMap((attempt) => attempt.ports);
@@ -83,7 +83,7 @@ export function visitorWith(
   cleanUp = "",
 ): Probe {
   const up = quote(uplink);
-  const all = used(entrances);
+  const all = usedEntrances(entrances);
   const each = (line: (one: Entrance) => string) => all.map(line).join("\n  ");
   return {
     name: "visitor",

@@ -1,11 +1,13 @@
-import { type Entrance, used } from "../hosts/entrances.js";
+import { type Entrance, usedEntrances } from "../hosts/entrances.js";
 
 /** A visitor of a public IPv4, and a server that gets something of it. */
 export type Pair = { readonly visitor: string; readonly server: string };
 
 /** All of them, in the inventory's order. */
 export const pairsOf = ({ entrances }: { readonly entrances: readonly Entrance[] }): readonly Pair[] =>
-  used(entrances).flatMap(({ visitor, forwards }) => forwards.map(({ server }) => ({ visitor, server })));
+  usedEntrances(entrances).flatMap(({ visitor, forwards }) =>
+    forwards.map(({ server }) => ({ visitor, server })),
+  );
 
 /** What a pair is called. */
 export const keyOf = ({ visitor, server }: Pair) => `${visitor} to ${server}`;

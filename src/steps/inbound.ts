@@ -24,16 +24,14 @@ export function inboundRules({ site, design }: Pick<World, "site" | "design">): 
     const flows = entries.flatMap((entry) => entry.flows);
     const protocols = [...new Set(flows.map(({ protocol }) => protocol))].sort((a, b) => a - b);
     return protocols.map((protocol) => {
-      const own = flows.filter((flow) => flow.protocol === protocol);
-      const ports = own.flatMap((flow) => {
-        const range = portsAtServer(flow);
-        return range === undefined ? [] : [range];
-      });
+      const ranges = flows.filter((flow) => flow.protocol === protocol).map(portsAtServer);
+      const ports = ranges.filter((range) => range !== undefined);
       return {
         name: `${name}_${protocolWord(protocol)}`,
         server,
         protocol,
-        ...(ports.length === 0 ? {} : { ports: join(ports) }),
+        // One public IPv4 may take all of a protocol there, and another one some ports of it.
+        ...(ports.length < ranges.length ? {} : { ports: join(ports) }),
       };
     });
   });

@@ -32,7 +32,7 @@ export function makeRouterDesign(site: Site, vps: VpsFacts, router: RouterFacts)
     return {
       remote: entry.endpoint ?? deriveEndpoint(gateway.prefix, publicIPv4),
       ...zones,
-      hairpin: chooseHairpin(site, router, zones.lanZone, publicIPv4, notes),
+      hairpin: chooseHairpin(site, router, zones.lanZone, notes),
       mtu: router.mtus.get(gateway.uplink.device ?? "") ?? 1500,
       way: router.way ?? [],
       slots: numberServers(site, slotsOf(router)),
@@ -50,7 +50,6 @@ function chooseHairpin(
   site: Site,
   router: RouterFacts,
   lanZone: string,
-  publicIPv4: string,
   notes: string[],
 ): Hairpin | undefined {
   if (site.hairpin === "vps") return undefined;
@@ -58,7 +57,7 @@ function chooseHairpin(
   const long = site.forwards.flatMap(({ flows }) => flows.filter(isLongMove)).map(showFlow);
   if (hairpin === undefined) {
     notes.push(
-      `the router's firewall zone ${lanZone} forwards nothing among its own hosts: those that use ${publicIPv4} go by the VPS`,
+      `the router's firewall zone ${lanZone} forwards nothing among its own hosts: those that use a public IPv4 of the site go by the VPS`,
     );
   } else if (long.length > 0) {
     notes.push(

@@ -27,17 +27,21 @@ export const vpsProbes = linuxProbes;
 export function parseVpsFacts(sections: ReadonlyMap<string, Section>, path: PathProbe | undefined): VpsFacts {
   const facts = parseLinuxFacts(sections, vpsHost);
   const all = described(sections, vpsHost.name);
-  // What the step for them prints: a line for each relay that runs.
+  // What the step for them prints: a line for each relay that runs, with its command.
   const running =
-    sections.get("socat")?.stdout.matchAll(/^ds4-relay-(\w+)-(\d+)(?:-[\d.]+)?\.service /gm) ?? [];
-  const relays = [...running].map(([, protocol, port]) => `${protocol}/${port}`);
+    sections.get("socat")?.stdout.matchAll(/^ds4-relay-\S+ .* (TCP|UDP)4-LISTEN:(\d+),bind=([\d.]+),/gm) ??
+    [];
+  const relays = [...running].map(
+    ([, protocol = "", port, address]) => `${protocol.toLowerCase()} ${address} ${port}`,
+  );
   return {
     ...facts,
     neighbours: {
       ...facts.neighbours,
       // ds4's own programs aren't in its way.
       services: facts.neighbours.services.filter(
-        ({ program, protocol, port }) => !(program === "socat" && relays.includes(`${protocol}/${port}`)),
+        ({ program, protocol, address, port }) =>
+          !(program === "socat" && relays.includes(`${protocol} ${address} ${port}`)),
       ),
     },
     socat: all("socat").includes("yes"),

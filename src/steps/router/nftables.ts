@@ -1,4 +1,4 @@
-import { used } from "../../hosts/entrances.js";
+import { usedEntrances } from "../../hosts/entrances.js";
 import { isLongMove } from "../../hosts/router/hairpin.js";
 import type { RouterWorld } from "../../hosts/world.js";
 import { type Flow, showPorts } from "../../inventory/forwards.js";
@@ -52,7 +52,7 @@ function hairpinChains({ design }: RouterWorld): readonly NftChain[] {
     ...(hook === undefined ? {} : { hook }),
     rules: texts.map((text) => ({ id: name, text })),
   });
-  const all = used(entrances).map((entrance) => ({
+  const all = usedEntrances(entrances).map((entrance) => ({
     ...entrance,
     // The site's own one has no address in its name.
     name:

@@ -20,6 +20,8 @@ export function portConflicts({
   readonly home?: Pick<HomeFacts, "way"> | undefined;
 }): readonly Conflict[] {
   const way = router?.way ?? home?.way ?? [];
+  // Of a port by which ds4 came in earlier, what listens tells whether SSH is still there.
+  const sshNow = { ...vps, keptPorts: [] };
   return design.entrances.flatMap((entrance) => {
     const { publicIPv4, forwards } = entrance;
     const services = servicesAt(vps.neighbours, entrance).map(({ protocol, port, program }) => ({
@@ -27,7 +29,7 @@ export function portConflicts({
       port,
       program,
     }));
-    const ssh = sshPorts(vps, way, design.entrances, entrance)
+    const ssh = sshPorts(sshNow, way, design.entrances, entrance)
       .filter((port) => !services.some((service) => service.protocol === tcp && service.port === port))
       .map((port) => ({ protocol: tcp, port, program: "the SSH server" }));
     const where = design.entrances.length === 1 ? "" : ` of ${publicIPv4}`;

@@ -11,13 +11,27 @@ const relay = parseSite(
 );
 /** By the one public IPv4 that these sites have. */
 const ways = (site: Site, port: number, ipv6?: string) =>
-  waysOf(site, { entrances: [{ publicIPv4: "203.0.113.144", forwards: site.forwards }] }, port, ipv6);
+  waysOf(
+    site,
+    { entrances: [{ publicIPv4: "203.0.113.144", forwards: site.forwards, keepPorts: [22] }] },
+    port,
+    ipv6,
+  );
 const words = (...asked: Parameters<typeof ways>) =>
   ways(...asked).map(({ name, address, port, pings }) => `${name} ${address} ${port} ${pings}`);
 
 it("of a tunnel are itself and, where it is named, the server's IPv6", () => {
   expect(words(tunnel, 80)).toEqual(["tunnel 203.0.113.144 80 true"]);
   expect(words(tunnel, 80, "2001:db8::1")[1]).toBe("ipv6 2001:db8::1 80 true");
+});
+
+it("are by the public IPv4 whose port goes home, and doesn't stay with the VPS for SSH", () => {
+  const entrances = ["203.0.113.144", "203.0.113.145"].map((publicIPv4, at) => ({
+    publicIPv4,
+    forwards: tunnel.forwards,
+    keepPorts: at === 0 ? [443] : [],
+  }));
+  expect(waysOf(tunnel, { entrances }, 443, undefined)[0]?.address).toBe("203.0.113.145");
 });
 
 it("of a relay, too, with the server and port of the inventory, and without a ping that the VPS would answer", () => {

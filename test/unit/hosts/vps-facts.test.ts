@@ -161,12 +161,14 @@ describe("what isn't a VPS that ds4 can set up", () => {
     const socat = (local: string) => `tcp LISTEN 0 128 ${local} 0.0.0.0:* users:(("socat",pid=7,fd=5))\n`;
     const services = (running: string) =>
       facts({
-        services: ok(socat("203.0.113.144:443") + socat("203.0.113.144:8443")),
+        services: ok(["144:443", "144:8443", "145:443"].map((end) => socat(`203.0.113.${end}`)).join("")),
         socat: ok(running),
-      }).neighbours.services.map(({ port }) => port);
-    expect(services("ds4-relay-tcp-443.service /usr/bin/socat -t300 x\n")).toEqual([8443]);
-    expect(services("ds4-relay-udp-443.service /usr/bin/socat -T180 x\n")).toEqual([443, 8443]);
-    expect(services("")).toEqual([443, 8443]);
+      }).neighbours.services.map(({ address, port }) => `${address.slice(-3)}:${port}`);
+    const relay = (unit: string, listen: string) =>
+      `ds4-relay-${unit}.service /usr/bin/socat -t300 ${listen}-LISTEN:443,bind=203.0.113.144,freebind TCP6:x:443\n`;
+    expect(services(relay("tcp-443", "TCP4"))).toEqual(["145:443", "144:8443"]);
+    expect(services(relay("udp-443", "UDP4"))).toEqual(["145:443", "144:443", "144:8443"]);
+    expect(services("")).toEqual(["145:443", "144:443", "144:8443"]);
   });
 
   it("is an error for each part that failed", () => {
