@@ -235,7 +235,7 @@ export function background(machine: string, script: string): { stop(): Promise<s
   const closed = new Promise<void>((resolve) => child.on("close", () => resolve()));
   return {
     stop: async () => {
-      if (child.pid !== undefined) process.kill(-child.pid);
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid);
       await closed;
       return output;
     },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ds4Json, lab, must, on, site, startApplied, startClean } from "../machines.js";
-import { snapshotOf } from "../snapshot.js";
+import { ds4Json, lab, must, on, site, siteOf, startApplied, startClean } from "../machines.js";
+import { snapshotOf, snapshots } from "../snapshot.js";
 import { client, publicIPv4, server } from "../visitor.js";
 
 const [local, remote] = ["2001:db8:1:0:203:0:113:144", "2001:db8:100:0:203:0:113:144"];
@@ -41,6 +41,49 @@ describe("a Linux machine at home", () => {
       expect((await on("client", `ncat -z -w 3 ${publicIPv4} 443`)).code).not.toBe(0);
       await must("home", "iptables -D INPUT -p tcp --dport 443 -j DROP");
       await must("client", `ncat -z -w 5 ${publicIPv4} 443`);
+    });
+  });
+
+  describe("that is the gateway of another server", () => {
+    const behind = "192.168.1.211";
+    const both = siteOf(
+      "home: { kind: linux, ssh: home }",
+      "forward:",
+      `  - { server: ${server}, traffic: [icmp, tcp/80] }`,
+      `  - { server: ${behind}, traffic: [tcp/8080 -> 80, udp/9000] }`,
+    );
+    let before: readonly string[] = [];
+
+    beforeAll(async () => {
+      await startClean();
+      before = await snapshots();
+      await must("world", `ip -n lan2 route replace default via ${server}`);
+    });
+
+    test("brings each what is its own, and both see the visitor", async () => {
+      const { result, notes, errors } = await ds4Json("apply", ...both, "--yes");
+      expect({ result, errors }).toEqual({ result: "changed", errors: [] });
+      expect(notes.join("\n")).toContain(`${behind} has to have the home machine as its gateway`);
+      for (const port of [80, 8080])
+        expect(await must("client", `curl -sS -4 -m 15 http://${publicIPv4}:${port}/`)).toContain(
+          `address ${client}`,
+        );
+      expect(await must("world", "tail -n 1 /var/log/lab/lan2.log")).toContain(`http ${client} `);
+      expect(await must("home", "tail -n 1 /var/log/lab/server.log")).toContain(`http ${client} `);
+      const datagram = await must("client", `(echo hello; sleep 2) | ncat -u -w 4 ${publicIPv4} 9000`);
+      expect(datagram).toMatch(new RegExp(`^${client} \\d+ hello`));
+      const bytes = `curl -sS -m 240 http://${publicIPv4}:8080/50m 2>/dev/null | head -c 5000000 | wc -c`;
+      expect(Number(await must("client", bytes))).toBe(5_000_000);
+    });
+
+    test("has that one's own connections leave by the VPS, too, and keeps it in the LAN", async () => {
+      expect(await must("lan2", `curl -sS -4 -m 10 http://${client}/`)).toContain(`address ${publicIPv4}`);
+      expect(await must("lan2", `curl -sS -4 -m 10 http://${server}/`)).toContain(`address ${behind}`);
+    });
+
+    test("is as it was after a teardown", async () => {
+      expect(await ds4Json("teardown", ...both, "--yes")).toMatchObject({ result: "changed", errors: [] });
+      expect(await snapshots()).toEqual(before);
     });
   });
 });
