@@ -78,14 +78,14 @@ export const linuxProbes: readonly Probe[] = [
     script: `
 [ ! -r /etc/os-release ] || . /etc/os-release; echo "os=\${ID:-} \${VERSION_ID:-}"
 echo "uid=$(id -u)"
-echo "vendor=$(cat /sys/class/dmi/id/sys_vendor 2>/dev/null)"
+vendor=; { read -r vendor </sys/class/dmi/id/sys_vendor; } 2>/dev/null; echo "vendor=$vendor"
 [ ! -d /run/systemd/system ] || echo systemd=yes
 echo "iptables=$(iptables -V 2>/dev/null | sed 's/^iptables v//; s/[()]//g')"
 command -v dpkg-query >/dev/null && echo packages=dpkg
 command -v conntrack >/dev/null && echo conntrack=yes
 { [ -d /sys/module/ip6_tunnel ] || modprobe -n -q ip6_tunnel; } && echo module=yes
 echo "ssh=\${SSH_CONNECTION:-}"
-set -- $(df -Pk /etc | tail -n 1); echo "free=$4"
+set -- $(df -Pk /etc); echo "free=\${11:-}"
 [ ! -w /etc ] && echo readonly=yes
 for f in /etc/ds4/site /etc/ds4/up /etc/systemd/system/ds4.service; do [ ! -e "$f" ] || echo marked=yes; done
 [ ! -r /etc/ds4/up ] || sed -n "s|.* -d \\([0-9.]*\\)/32 .* --dport \\([0-9]*\\) -j RETURN'*$|keep=\\1 \\2|p" /etc/ds4/up

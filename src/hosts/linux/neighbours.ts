@@ -41,7 +41,9 @@ export const neighbourProbes: readonly Probe[] = [
   { name: "nft", script: "! command -v nft >/dev/null || nft -s -t list ruleset" },
   {
     name: "firewalls",
-    script: `grep -qsE '^[[:space:]]*flush[[:space:]]+ruleset' /etc/nftables.conf && systemctl -q is-enabled nftables 2>/dev/null && echo flushes
+    // The links are what `systemctl is-enabled` looks for, too.
+    script: `set -- /etc/systemd/system/*.wants/nftables.service
+[ -e "$1" ] && grep -qsE '^[[:space:]]*flush[[:space:]]+ruleset' /etc/nftables.conf && echo flushes
 command -v firewall-cmd >/dev/null || exit 0
 echo firewalld
 [ -e /etc/firewalld/policies/ds4-in.xml ] || ! systemctl -q is-active firewalld || echo reload

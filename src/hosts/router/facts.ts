@@ -83,7 +83,7 @@ case "$(ip -V 2>&1)" in *iproute2*) echo tool=yes ;; esac
 { [ -d /sys/module/ip6_tunnel ] || [ -n "$(find /lib/modules -name 'ip6_tunnel.ko*' 2>/dev/null)" ] || grep -qs /ip6_tunnel.ko "/lib/modules/$(uname -r)/modules.builtin"; } && echo module=yes
 for d in /sys/class/net/*; do mtu=; read -r mtu 2>/dev/null <"$d/mtu"; echo "mtu=\${d##*/} $mtu"; done
 for f in /var/run/rpcd/snapshot-files/*; do [ -e "$f" ] && [ $(($(date +%s) - $(date -r "$f" +%s))) -lt 600 ] && echo pending=yes; done
-set -- $(df -Pk /etc 2>/dev/null | tail -n 1); echo "free=$4"
+set -- $(df -Pk /etc 2>/dev/null); echo "free=\${11:-}"
 { [ -w /etc ] && [ -w /etc/config ]; } || echo readonly=yes
 for f in /etc/ds4/site /etc/init.d/ds4 /etc/nftables.d/ds4.nft; do [ ! -e "$f" ] || echo marked=yes; done
 [ ! -r /etc/ds4/packages ] || sed 's/^/package=/' /etc/ds4/packages

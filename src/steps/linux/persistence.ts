@@ -163,10 +163,9 @@ export function persistenceStep<W extends World>(
     parse: parseFiles,
     render: (changes, context) => {
       const touched = (part: string) => changes.some(({ id }) => id.includes(part));
-      if (touched("/systemd/system/"))
-        context.finally('[ "${units_read:-}" = yes ] || systemctl daemon-reload');
       return [
         ...renderFiles(changes, context),
+        ...(touched("/systemd/system/") ? ["systemctl daemon-reload"] : []),
         // Now, and not at the end: what comes next would be taken away again.
         ...(touched("/systemd/network/") ? networkdReload : []),
         ...changes.flatMap(({ id, to }) =>

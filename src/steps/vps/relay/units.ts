@@ -61,8 +61,8 @@ ${probeFiles([`${folder}/ds4-relay-*.service`])}`,
         { ...context, mark: (file) => context.mark(idOf(file) ?? file) },
       ),
       "systemctl daemon-reload",
-      ...(enabled === "" ? [] : [`systemctl -q enable ${enabled}`]),
-      ...(disabled === "" ? [] : [`systemctl -q disable ${disabled} 2>/dev/null || :`]),
+      ...(enabled === "" ? [] : [`systemctl -q --no-reload enable ${enabled}`]),
+      ...(disabled === "" ? [] : [`systemctl -q --no-reload disable ${disabled} 2>/dev/null || :`]),
       ...(mended.length === 0 ? [] : [`systemctl try-restart ${mended.join(" ")}`]),
       // Of one that failed, systemd keeps a memory.
       ...(gone.length === 0

@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 unit ds4.service'
-systemctl -q disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+systemctl -q --no-reload disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
 exit 0
 }
 # and then, when all hosts have done that:
@@ -15,6 +15,7 @@ export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/systemd/system/ds4.service'
 rm -f /etc/systemd/system/ds4.service
+systemctl daemon-reload
 echo '@ds4 file /etc/network/interfaces.d/ds4'
 ( umask 077; mkdir -p /etc/network/interfaces.d )
 ( umask 077; printf '%s' '# Written by ds4.
@@ -26,6 +27,5 @@ iface wrap1 inet manual
 chmod 600 /etc/network/interfaces.d/ds4.ds4-new
 mv -f /etc/network/interfaces.d/ds4.ds4-new /etc/network/interfaces.d/ds4
 chown 0:0 /etc/network/interfaces.d/ds4
-[ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }

@@ -213,6 +213,7 @@ exit 0
 chmod 700 /etc/network/if-up.d/ds4.ds4-new
 mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4
 chown 0:0 /etc/network/if-up.d/ds4
+systemctl daemon-reload
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
@@ -224,8 +225,7 @@ chown 0:0 /etc/network/if-up.d/ds4
 /etc/ds4/up route:42/default route:42/default/unreachable route:42/10.0.0.0/8/throw route:42/172.16.0.0/12/throw route:42/192.168.0.0/16/throw
 /etc/ds4/up rule:4200 rule:4201 rule:4232 rule:4233
 echo '@ds4 unit ds4.service'
-systemctl -q enable ds4.service; units_read=yes
+systemctl -q --no-reload enable ds4.service
 systemctl restart ds4.service
-[ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }

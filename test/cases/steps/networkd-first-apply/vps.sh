@@ -216,6 +216,7 @@ Protocol=204
 chmod 644 /etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new
 mv -f /etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new /etc/systemd/network/10-eth0.network.d/ds4.conf
 chown 0:0 /etc/systemd/network/10-eth0.network.d/ds4.conf
+systemctl daemon-reload
 kept=$(mktemp -d)
 routes() { ip -$1 route show table all | grep -v -e 'proto kernel' -e 'proto ra' -e 'proto dhcp' || :; }
 for f in 4 6; do ip -$f rule >"$kept/rule$f"; routes $f >"$kept/route$f"; done
@@ -234,7 +235,6 @@ mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 /etc/ds4/up address:2001:db8:1:0:203:0:113:144/128
 /etc/ds4/up tunnel:wrap1
 /etc/ds4/up route:192.168.1.210 route:192.168.1.210/unreachable
-[ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }
 # and then, when all hosts have done that:
@@ -250,7 +250,7 @@ fail() { echo "$*" >&2; exit 1; }
 )
 /etc/ds4/up chains:ipv6 chains:ipv4
 echo '@ds4 unit ds4.service'
-systemctl -q enable ds4.service; units_read=yes
+systemctl -q --no-reload enable ds4.service
 systemctl restart ds4.service
 exit 0
 }

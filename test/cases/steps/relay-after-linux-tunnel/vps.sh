@@ -131,6 +131,7 @@ ExecStopPost=-/etc/ds4/up chains:relay
 chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
 mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
+systemctl daemon-reload
 echo '@ds4 relay tcp/80'
 ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\''.
@@ -312,8 +313,7 @@ chmod 644 /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
 mv -f /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new /etc/systemd/system/ds4-relay-udp-9000.service
 chown 0:0 /etc/systemd/system/ds4-relay-udp-9000.service
 systemctl daemon-reload
-systemctl -q enable ds4-relay-tcp-80.service ds4-relay-tcp-8080.service ds4-relay-udp-9000.service
-[ "${units_read:-}" = yes ] || systemctl daemon-reload
+systemctl -q --no-reload enable ds4-relay-tcp-80.service ds4-relay-tcp-8080.service ds4-relay-udp-9000.service
 exit 0
 }
 # and then, when all hosts have done that:

@@ -166,7 +166,7 @@ chmod 644 /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new
 mv -f /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new /etc/systemd/system/ds4-relay-tcp-443.service
 chown 0:0 /etc/systemd/system/ds4-relay-tcp-443.service
 systemctl daemon-reload
-systemctl -q enable ds4-relay-tcp-8080.service ds4-relay-tcp-443.service
+systemctl -q --no-reload enable ds4-relay-tcp-8080.service ds4-relay-tcp-443.service
 exit 0
 }
 # and then, when all hosts have done that:

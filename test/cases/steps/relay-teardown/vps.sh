@@ -8,7 +8,7 @@ echo '@ds4 socat tcp/8080'
 echo '@ds4 socat tcp/80'
 systemctl stop ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
 echo '@ds4 unit ds4.service'
-systemctl -q disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+systemctl -q --no-reload disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
 echo '@ds4 chains relay'
 while iptables -w -t filter -D INPUT -j DS4-RELAY 2>/dev/null; do :; done
 ! iptables -w -t filter -F DS4-RELAY 2>/dev/null || iptables -w -t filter -X DS4-RELAY || :
@@ -43,6 +43,7 @@ echo '@ds4 file /etc/ds4/up'
 rm -f /etc/ds4/up
 echo '@ds4 file /etc/ds4/site'
 rm -f /etc/ds4/site
+systemctl daemon-reload
 rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :
@@ -54,6 +55,5 @@ others | grep -qx -e iptables -e conntrack -e socat || gone="$gone $([ ! -r /etc
 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
 rest=$(others || :)
 if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && mv /etc/ds4/packages.new /etc/ds4/packages; else rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :; fi
-[ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }

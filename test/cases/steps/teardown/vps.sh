@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 unit ds4.service'
-systemctl -q disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+systemctl -q --no-reload disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
 echo '@ds4 chains ipv4'
 while iptables -w -t nat -D POSTROUTING -j DS4-POSTROUTING 2>/dev/null; do :; done
 ! iptables -w -t nat -F DS4-POSTROUTING 2>/dev/null || iptables -w -t nat -X DS4-POSTROUTING || :
@@ -68,10 +68,10 @@ echo '@ds4 file /etc/ds4/up'
 rm -f /etc/ds4/up
 echo '@ds4 file /etc/ds4/site'
 rm -f /etc/ds4/site
+systemctl daemon-reload
 rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :
 rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :
-[ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }

@@ -211,13 +211,13 @@ exit 0
 chmod 700 /etc/network/if-up.d/ds4.ds4-new
 mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4
 chown 0:0 /etc/network/if-up.d/ds4
+systemctl daemon-reload
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; mv /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl )
 /etc/ds4/up sysctl:net.ipv4.ip_forward
 /etc/ds4/up address:2001:db8:1:0:203:0:113:144/128
 /etc/ds4/up tunnel:wrap1
 /etc/ds4/up route:192.168.1.210 route:192.168.1.210/unreachable
-[ "${units_read:-}" = yes ] || systemctl daemon-reload
 exit 0
 }
 # and then, when all hosts have done that:
