@@ -100,7 +100,8 @@ export class Router {
 
   /** Reboots, and waits until SSH answers again. */
   async reboot(): Promise<void> {
-    await this.exec("touch /tmp/before; reboot");
+    // When the connection is closed: a router that goes away says nothing to it.
+    await this.exec("touch /tmp/before; (sleep 1; reboot) >/dev/null 2>&1 &");
     await this.disconnect();
     for (let tries = 0; (await this.exec("ls /tmp/before")).code !== 2 && tries < 90; tries++) await sleep(1);
     await this.answers();

@@ -209,7 +209,8 @@ export async function eventually<T>(seconds: number, attempt: () => Promise<T>):
 export async function reboot(...machines: readonly string[]): Promise<void> {
   const bootId = (machine: string) => must(machine, "cat /proc/sys/kernel/random/boot_id");
   const boots = await Promise.all(machines.map(bootId));
-  await Promise.all(machines.map((name) => on(name, "sync; reboot")));
+  // A moment later: to a connection that is open, a machine that goes away says nothing.
+  await Promise.all(machines.map((name) => on(name, "sync; (sleep 1; reboot) >/dev/null 2>&1 &")));
   await Promise.all(
     machines.map((name, at) =>
       eventually(180, async () => {
