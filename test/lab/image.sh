@@ -29,7 +29,12 @@ image_of() {
 		return
 	fi
 	read -ra parts <<<"$(machine_parts "$1")"
-	echo "$cache/$1-$(hash_of "$lab_source/image.sh" "$lab_source/kernel.sh" "$cache/key.pub" "${parts[@]}").img"
+	echo "$cache/$1$(neighbours "$1")-$(hash_of "$lab_source/image.sh" "$lab_source/kernel.sh" "$cache/key.pub" "${parts[@]}").img"
+}
+
+# The ending for a VPS that has the packages of its neighbours, too.
+neighbours() {
+	case $1/${DS4_NEIGHBOURS-} in vps-*/1) echo -neighbours ;; esac
 }
 
 # One key for all labs of a user: it is inside the images.
@@ -82,7 +87,8 @@ build_image() {
 		sed -i /force-unsafe-io/d "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 	KEY
 	# While apt still knows where packages are; at home, none is installed.
-	repository=$(cat /dev/null "${parts[@]/%//repository}" 2>/dev/null | sed 's/#.*//' | xargs)
+	repository=$(cat /dev/null "${parts[@]/%//repository}" "${parts[@]/%//repository$(neighbours "$name")}" 2>/dev/null |
+		sed 's/#.*//' | sort -u | xargs)
 	if [ -n "$repository" ] && [ "${name%%-*}" != home ]; then
 		cp "$lab_source/repository.sh" "$work/"
 		hooks+=(--customize-hook="sh '$work/repository.sh' \"\$1\" $repository")

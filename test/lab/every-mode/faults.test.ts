@@ -130,16 +130,12 @@ type Part = readonly ["apply" | "teardown", string, LabHost, string];
 
 const throughTunnel: readonly Part[] = (() => {
   const host = mode.hosts.at(-1) ?? "vps";
-  const [killed, deaf, script] =
-    host === "home"
-      ? ["chains ipv4", "rule 4201", "tunnel wrap1"]
-      : ["uci firewall.ds4_zone", "firewall ds4_out", "uci network.ds4_tunnel"];
+  const [killed, script] =
+    host === "home" ? ["chains ipv4", "tunnel wrap1"] : ["uci firewall.ds4_zone", "uci network.ds4_tunnel"];
   return [
-    ["apply", "ds4 killed", host, `${host}: ${killed}`],
     ["apply", "the host's power cut", "vps", "vps: tunnel wrap1"],
+    ["apply", "ds4 killed", host, `${host}: ${killed}`],
     ["apply", "Ctrl-C", "vps", `${hosts}: proving`],
-    ["apply", "the SSH daemon taking no new connections", host, `${host}: ${deaf}`],
-    ["apply", "the host's clock an hour on", "vps", "vps: tunnel wrap1"],
     ["teardown", "the change script killed", host, `${host}: ${script}`],
   ];
 })();
@@ -149,7 +145,7 @@ const relay: readonly Part[] = [
   ["teardown", "Ctrl-C", "vps", "vps: chains relay"],
 ];
 
-const part = !viaTunnel ? relay : thorough ? throughTunnel : throughTunnel.slice(0, 2);
+const part = !viaTunnel ? relay : thorough ? throughTunnel : throughTunnel.slice(0, 1);
 
 describe("a change in the middle of which something goes wrong", () => {
   beforeAll(async () => {
