@@ -1,7 +1,7 @@
-// The measuring of scripts/bench, which boots the lab first.
+// The measuring of scripts/bench.
 import { parseArgs } from "node:util";
 import { measureCommands } from "./bench-commands.mjs";
-import { column } from "./bench-lab.mjs";
+import { column, lab, say } from "./bench-lab.mjs";
 import { measureWays } from "./bench-ways.mjs";
 
 const parts = { commands: measureCommands, ways: measureWays };
@@ -16,6 +16,8 @@ if (!Number.isInteger(runs) || runs < 1 || !wanted.every((part) => part in parts
   process.exit(1);
 }
 
+say("boots the lab");
+lab("up");
 const results = wanted.map((part) => [part, parts[part](runs)]);
 const isMet = ({ value, atMost = Infinity, atLeast = 0 }) => value <= atMost && value >= atLeast;
 const bound = ({ atMost, atLeast }) => (atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`);
