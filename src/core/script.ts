@@ -23,8 +23,17 @@ export function writeFile(
     `( umask 077; printf '%s' ${quote(content)} >${temporary} )`,
     ...(check === undefined ? [] : [check(temporary)]),
     `chmod ${mode} ${temporary}`,
-    `mv -f ${temporary} ${quote(path)}`,
+    ...replaceBy(temporary, quote(path)),
   ];
+}
+
+/**
+ * Lines that put a new file, written completely, in the place of another one; both are shell words. After a power cut,
+ * either is there whole: a file system may keep a new name without its content, and an empty hook of ifupdown's ends
+ * the bringing up of a device halfway (seen on Debian 12). Where `sync` takes no file, it writes out everything.
+ */
+export function replaceBy(written: string, path: string): readonly string[] {
+  return [`sync ${written} 2>/dev/null || sync`, `mv -f ${written} ${path}`];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { HostError } from "../../core/errors.js";
-import { quote } from "../../core/script.js";
+import { quote, replaceBy } from "../../core/script.js";
 import type { Items, State } from "../../core/state.js";
 import { type Conflict, wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
@@ -204,7 +204,8 @@ const before = "/etc/ds4/before/nft";
 const keepTables = `[ -e ${before} ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
-  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >${before}
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >${before}.new
+  ${replaceBy(`${before}.new`, before).join("\n  ")}
 )`;
 
 function remove({ family, places, own }: Group): readonly string[] {

@@ -112,6 +112,7 @@ if part chains ipv4; then
 fi
 ' >/etc/ds4/up.ds4-new )
 chmod 700 /etc/ds4/up.ds4-new
+sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 exit 0

@@ -20,6 +20,7 @@ mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
 chmod 600 /etc/ds4/site.ds4-new
+sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
@@ -133,6 +134,7 @@ if part chains ipv4; then
 fi
 ' >/etc/ds4/up.ds4-new )
 chmod 700 /etc/ds4/up.ds4-new
+sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 /etc/ds4/up route:192.168.1.211 route:192.168.1.211/unreachable

@@ -18,6 +18,7 @@ mtu=1280
 table=42
 ' >/etc/ds4/site.ds4-new )
 chmod 600 /etc/ds4/site.ds4-new
+sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/init.d/ds4'
@@ -44,6 +45,7 @@ stop() {
 }
 ' >/etc/init.d/ds4.ds4-new )
 chmod 700 /etc/init.d/ds4.ds4-new
+sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync
 mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
 chown 0:0 /etc/init.d/ds4
 echo '@ds4 tunnel home4'

@@ -57,7 +57,7 @@ rm -f /etc/network/if-up.d/ds4
 echo '@ds4 package socat'
 mkdir -p -m 700 /etc/ds4
 new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null) || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null); } || fail "apt-get can't install what is missing"
-( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\).*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && mv /etc/ds4/packages.new /etc/ds4/packages
+( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\).*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; }
 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null 2>&1 || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null; }
 echo '@ds4 file /etc/ds4/site'
 ( umask 077; mkdir -p /etc/ds4 )
@@ -66,6 +66,7 @@ site=lab-linux
 mode=relay
 ' >/etc/ds4/site.ds4-new )
 chmod 600 /etc/ds4/site.ds4-new
+sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
@@ -94,6 +95,7 @@ if part chains relay; then
 fi
 ' >/etc/ds4/up.ds4-new )
 chmod 700 /etc/ds4/up.ds4-new
+sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
@@ -105,6 +107,7 @@ ExecReload=-/etc/ds4/up chains:relay
 ExecStopPost=-/etc/ds4/up chains:relay
 ' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
@@ -115,6 +118,7 @@ ExecStartPost=-/etc/ds4/up chains:relay
 ExecStopPost=-/etc/ds4/up chains:relay
 ' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
@@ -129,6 +133,7 @@ ExecReload=-/etc/ds4/up chains:relay
 ExecStopPost=-/etc/ds4/up chains:relay
 ' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
 systemctl daemon-reload
@@ -190,6 +195,7 @@ LimitNOFILE=64
 WantedBy=multi-user.target
 ' >/etc/systemd/system/ds4-relay-tcp-80.service.ds4-new )
 chmod 644 /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new
+sync /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new /etc/systemd/system/ds4-relay-tcp-80.service
 chown 0:0 /etc/systemd/system/ds4-relay-tcp-80.service
 echo '@ds4 relay tcp/8080'
@@ -250,6 +256,7 @@ LimitNOFILE=64
 WantedBy=multi-user.target
 ' >/etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new )
 chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
+sync /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service
 chown 0:0 /etc/systemd/system/ds4-relay-tcp-8080.service
 echo '@ds4 relay udp/9000'
@@ -310,6 +317,7 @@ LimitNOFILE=64
 WantedBy=multi-user.target
 ' >/etc/systemd/system/ds4-relay-udp-9000.service.ds4-new )
 chmod 644 /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
+sync /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new /etc/systemd/system/ds4-relay-udp-9000.service
 chown 0:0 /etc/systemd/system/ds4-relay-udp-9000.service
 systemctl daemon-reload
@@ -325,7 +333,9 @@ fail() { echo "$*" >&2; exit 1; }
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
-  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
+  sync /etc/ds4/before/nft.new 2>/dev/null || sync
+  mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft
 )
 /etc/ds4/up chains:relay
 echo '@ds4 socat tcp/80'

@@ -43,6 +43,7 @@ if part chains relay; then
 fi
 ' >/etc/ds4/up.ds4-new )
 chmod 700 /etc/ds4/up.ds4-new
+sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 echo '@ds4 relay tcp/8080'
@@ -103,6 +104,7 @@ LimitNOFILE=64
 WantedBy=multi-user.target
 ' >/etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new )
 chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
+sync /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service
 chown 0:0 /etc/systemd/system/ds4-relay-tcp-8080.service
 echo '@ds4 relay tcp/443'
@@ -163,6 +165,7 @@ LimitNOFILE=64
 WantedBy=multi-user.target
 ' >/etc/systemd/system/ds4-relay-tcp-443.service.ds4-new )
 chmod 644 /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new
+sync /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new /etc/systemd/system/ds4-relay-tcp-443.service
 chown 0:0 /etc/systemd/system/ds4-relay-tcp-443.service
 systemctl daemon-reload

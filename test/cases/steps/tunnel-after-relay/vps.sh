@@ -35,7 +35,7 @@ others() { [ ! -r /etc/ds4/packages ] || printf '%s\n' $gone | grep -vxF -f - /e
 others | grep -qx -e iptables -e conntrack -e socat || gone="$gone $([ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages)"
 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
 rest=$(others || :)
-if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && mv /etc/ds4/packages.new /etc/ds4/packages; else rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :; fi
+if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; }; else rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :; fi
 echo '@ds4 file /etc/ds4/site'
 ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
@@ -49,6 +49,7 @@ mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
 chmod 600 /etc/ds4/site.ds4-new
+sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
@@ -162,6 +163,7 @@ if part chains ipv4; then
 fi
 ' >/etc/ds4/up.ds4-new )
 chmod 700 /etc/ds4/up.ds4-new
+sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
@@ -173,6 +175,7 @@ ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
@@ -183,6 +186,7 @@ ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
@@ -197,6 +201,7 @@ ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
 echo '@ds4 file /etc/network/if-up.d/ds4'
@@ -209,11 +214,12 @@ echo '@ds4 file /etc/network/if-up.d/ds4'
 exit 0
 ' >/etc/network/if-up.d/ds4.ds4-new )
 chmod 700 /etc/network/if-up.d/ds4.ds4-new
+sync /etc/network/if-up.d/ds4.ds4-new 2>/dev/null || sync
 mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4
 chown 0:0 /etc/network/if-up.d/ds4
 systemctl daemon-reload
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
-[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; mv /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl )
+[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl )
 /etc/ds4/up sysctl:net.ipv4.ip_forward
 /etc/ds4/up address:2001:db8:1:0:203:0:113:144/128
 /etc/ds4/up tunnel:wrap1
@@ -229,7 +235,9 @@ fail() { echo "$*" >&2; exit 1; }
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
-  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
+  sync /etc/ds4/before/nft.new 2>/dev/null || sync
+  mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft
 )
 /etc/ds4/up chains:ipv6 chains:ipv4
 exit 0

@@ -16,6 +16,7 @@ mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
 chmod 600 /etc/ds4/site.ds4-new
+sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
@@ -129,6 +130,7 @@ if part chains ipv4; then
 fi
 ' >/etc/ds4/up.ds4-new )
 chmod 700 /etc/ds4/up.ds4-new
+sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 echo '@ds4 file /etc/systemd/system/ds4.service'
@@ -150,6 +152,7 @@ ExecStart=/etc/ds4/up
 WantedBy=multi-user.target
 ' >/etc/systemd/system/ds4.service.ds4-new )
 chmod 644 /etc/systemd/system/ds4.service.ds4-new
+sync /etc/systemd/system/ds4.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4.service.ds4-new /etc/systemd/system/ds4.service
 chown 0:0 /etc/systemd/system/ds4.service
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
@@ -161,6 +164,7 @@ ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
@@ -171,6 +175,7 @@ ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
@@ -185,6 +190,7 @@ ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
 chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
 chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
 echo '@ds4 file /etc/network/if-up.d/ds4'
@@ -197,11 +203,12 @@ echo '@ds4 file /etc/network/if-up.d/ds4'
 exit 0
 ' >/etc/network/if-up.d/ds4.ds4-new )
 chmod 700 /etc/network/if-up.d/ds4.ds4-new
+sync /etc/network/if-up.d/ds4.ds4-new 2>/dev/null || sync
 mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4
 chown 0:0 /etc/network/if-up.d/ds4
 systemctl daemon-reload
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
-[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; mv /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl )
+[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl )
 /etc/ds4/up sysctl:net.ipv4.ip_forward
 /etc/ds4/up address:2001:db8:1:0:203:0:113:144/128
 /etc/ds4/up tunnel:wrap1
@@ -217,7 +224,9 @@ fail() { echo "$*" >&2; exit 1; }
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
-  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
+  sync /etc/ds4/before/nft.new 2>/dev/null || sync
+  mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft
 )
 /etc/ds4/up chains:ipv6 chains:ipv4
 echo '@ds4 unit ds4.service'
