@@ -36,6 +36,11 @@ export function replaceBy(written: string, path: string): readonly string[] {
   return [`sync ${written} 2>/dev/null || sync`, `mv -f ${written} ${path}`];
 }
 
+/** The same for a note that an undo needs: after a power cut, what is changed next isn't there without it. */
+export function keepNote(written: string, path: string): string {
+  return [...replaceBy(written, path), `sync ${path} 2>/dev/null || sync`].join("; ");
+}
+
 /**
  * One group, so that a script cut short on its way runs nothing (the closing brace is missing). It reads nothing
  * from standard input, which is the script itself.

@@ -1,5 +1,5 @@
 import { HostError } from "../../core/errors.js";
-import { quote, replaceBy } from "../../core/script.js";
+import { keepNote, quote } from "../../core/script.js";
 import type { Items, State } from "../../core/state.js";
 import { type Conflict, wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
@@ -205,7 +205,7 @@ const keepTables = `[ -e ${before} ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >${before}.new
-  ${replaceBy(`${before}.new`, before).join("\n  ")}
+  ${keepNote(`${before}.new`, before)}
 )`;
 
 function remove({ family, places, own }: Group): readonly string[] {

@@ -1,4 +1,4 @@
-import { quote, replaceBy } from "../../core/script.js";
+import { keepNote, quote } from "../../core/script.js";
 import type { Items, State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
 import type { LinuxFacts } from "../../hosts/linux/facts.js";
@@ -61,7 +61,7 @@ true`,
               "mkdir -p -m 700 /etc/ds4",
               // Written down first: whatever happens in between, it is known what is ds4's to remove.
               `new=$(${simulate}) || { ${apt} update >/dev/null && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
-              `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'; } | sort -u >${list}.new ) && { ${replaceBy(`${list}.new`, list).join("; ")}; }`,
+              `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'; } | sort -u >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }`,
               `${get} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${get} >/dev/null; }`,
             ]),
         ...(remove.length === 0
@@ -73,7 +73,7 @@ true`,
               `others | grep -qx ${roots.map((name) => `-e ${name}`).join(" ")} || gone="$gone $([ ! -r ${list} ] || cat ${list})"`,
               `${apt} purge $gone >/dev/null`,
               `rest=$(others || :)`,
-              `if [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && { ${replaceBy(`${list}.new`, list).join("; ")}; }; else rm -f ${list}; rmdir /etc/ds4 2>/dev/null || :; fi`,
+              `if [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }; else rm -f ${list}; rmdir /etc/ds4 2>/dev/null || :; fi`,
             ]),
       ];
     },

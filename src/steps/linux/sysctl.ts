@@ -1,4 +1,4 @@
-import { quote, replaceBy, required } from "../../core/script.js";
+import { keepNote, quote, required } from "../../core/script.js";
 import { wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
@@ -34,7 +34,7 @@ export function sysctlStep<W extends World>(role: Role<W>): BootStep<W> {
       const keep = wanted(changes).some(({ from }) => from === undefined)
         ? [
             "mkdir -p -m 700 /etc/ds4 /etc/ds4/before",
-            `[ -e ${before} ] || ( umask 077; cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; ${replaceBy(`${before}.new`, before).join("; ")} )`,
+            `[ -e ${before} ] || ( umask 077; cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; ${keepNote(`${before}.new`, before)} )`,
           ]
         : [];
       const lines = renderByBootScript(

@@ -1,4 +1,4 @@
-import { quote, replaceBy } from "../../core/script.js";
+import { keepNote, quote } from "../../core/script.js";
 import type { State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
 import type { RouterStep } from "./step.js";
@@ -6,7 +6,7 @@ import type { RouterStep } from "./step.js";
 const list = "/etc/ds4/packages";
 const earlier = `${list}.before`;
 /** Adds to the list what has come since the install began. */
-const note = `[ ! -r ${earlier} ] || { ( umask 077; { [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f ${earlier} || :; } | sort -u >${list}.new ); ${replaceBy(`${list}.new`, list).join("; ")}; rm -f ${earlier}; }`;
+const note = `[ ! -r ${earlier} ] || { ( umask 077; { [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f ${earlier} || :; } | sort -u >${list}.new ); ${keepNote(`${list}.new`, list)}; rm -f ${earlier}; }`;
 
 /**
  * OpenWrt packages that are missing: the kernel module, and an `ip` that can make tunnels (BusyBox's can't). What
@@ -44,7 +44,7 @@ true`,
         : [
             "mkdir -p -m 700 /etc/ds4",
             // Kept until it is known what came: also after a power cut in between.
-            `( umask 077; installed | sort >${earlier}.new ); ${replaceBy(`${earlier}.new`, earlier).join("; ")}`,
+            `( umask 077; installed | sort >${earlier}.new ); ${keepNote(`${earlier}.new`, earlier)}`,
             `said=$( { $get ${install.join(" ")} || { $update && $get ${install.join(" ")}; }; } 2>&1) || fail "$get failed: $said"`,
             note,
           ]),

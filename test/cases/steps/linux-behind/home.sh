@@ -178,7 +178,7 @@ sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
 chown 0:0 /etc/ds4/up
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
-[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl )
+[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; sync /etc/ds4/before/sysctl 2>/dev/null || sync )
 /etc/ds4/up sysctl:net.ipv4.ip_forward
 /etc/ds4/up chains:ipv4
 /etc/ds4/up rule:4202 rule:4203

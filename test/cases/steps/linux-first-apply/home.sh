@@ -225,8 +225,7 @@ systemctl daemon-reload
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
-  sync /etc/ds4/before/nft.new 2>/dev/null || sync
-  mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft
+  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
 )
 /etc/ds4/up chains:ipv6 chains:ipv4
 /etc/ds4/up address:2001:db8:100:0:203:0:113:144/128

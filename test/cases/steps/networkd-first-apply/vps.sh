@@ -238,7 +238,7 @@ for f in 4 6; do
 done
 rm -r "$kept"
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
-[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl )
+[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; sync /etc/ds4/before/sysctl 2>/dev/null || sync )
 /etc/ds4/up sysctl:net.ipv4.ip_forward
 /etc/ds4/up address:2001:db8:1:0:203:0:113:144/128
 /etc/ds4/up tunnel:wrap1
@@ -255,8 +255,7 @@ fail() { echo "$*" >&2; exit 1; }
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
-  sync /etc/ds4/before/nft.new 2>/dev/null || sync
-  mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft
+  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
 )
 /etc/ds4/up chains:ipv6 chains:ipv4
 echo '@ds4 unit ds4.service'

@@ -54,6 +54,6 @@ others() { [ ! -r /etc/ds4/packages ] || printf '%s\n' $gone | grep -vxF -f - /e
 others | grep -qx -e iptables -e conntrack -e socat || gone="$gone $([ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages)"
 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
 rest=$(others || :)
-if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; }; else rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :; fi
+if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; sync /etc/ds4/packages 2>/dev/null || sync; }; else rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :; fi
 exit 0
 }
