@@ -13,14 +13,16 @@ export function unitStep<W extends World>(role: Role<W>): LinuxStep<W> {
     turnsTraffic: role.turnsTraffic,
     desired: (world) =>
       role.end(world).persist === "systemd" ? new Map([[name, { enabled: true, active: true }]]) : new Map(),
+    // The link is what counts at boot; of a unit's state, systemd remembers what it was when it read its files.
     probe: () => `set -- /etc/systemd/system/${name} /etc/systemd/system/multi-user.target.wants/${name}
 [ -e "$1" ] || [ -L "$2" ] || exit 0
-systemctl show -p UnitFileState -p ActiveState ${name}`,
+[ ! -L "$2" ] || echo enabled
+systemctl show -p ActiveState ${name}`,
     parse: (section) => {
       const lines = required(section, `the unit ${name}`).split("\n");
       if (lines.every((line) => line === "")) return new Map();
       const is = (line: string) => lines.includes(line);
-      return new Map([[name, { enabled: is("UnitFileState=enabled"), active: is("ActiveState=active") }]]);
+      return new Map([[name, { enabled: is("enabled"), active: is("ActiveState=active") }]]);
     },
     render: (changes, context) =>
       changes.flatMap(({ id, to }) => [
