@@ -13,6 +13,15 @@ export type LinuxStep<W extends World> = Step<W, LinuxFacts>;
 export interface BootStep<W extends World> extends LinuxStep<W> {
   /** Lines that bring an item to `state` from whatever is there; safe to run again. */
   up(id: string, state: State): readonly string[];
+  /** Lines that note what was there before its first item, for when the last one goes; safe to run again. */
+  readonly note?: readonly string[];
+}
+
+/** The notes of the steps that have a part in a boot script: what it changes has to be noted before it can run. */
+export function notesFor<W extends World>(script: string, steps: readonly BootStep<W>[]): readonly string[] {
+  return steps.flatMap(({ name, note }) =>
+    script.includes(`\nif part ${quote(name)} `) ? (note ?? []) : [],
+  );
 }
 
 /** The line with which `apply` runs the parts of the boot script for these items. */

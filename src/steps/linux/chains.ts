@@ -105,6 +105,7 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
       }
       return items;
     },
+    note,
     up: (id, state) => {
       const group = groupOf(groups, id);
       const tool = tools[group.family];
@@ -135,7 +136,7 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
       const removed = changes.filter(({ to }) => to === undefined).map(({ id }) => groupOf(groups, id));
       const rulesOfNat = (state: State) => listOf(state[chainField("nat", own("PREROUTING"))]);
       return [
-        ...(changes.some(({ from, to }) => from === undefined && to) ? [keepTables] : []),
+        ...(changes.some(({ from, to }) => from === undefined && to) ? note : []),
         ...renderByBootScript(
           step,
           changes,
@@ -201,12 +202,14 @@ function rulesOf(lines: readonly string[], chain: string): readonly string[] {
 const before = "/etc/ds4/before/nft";
 
 /** Which nft tables and chains there are before the first rule: iptables makes some on the way and never removes them. */
-const keepTables = `[ -e ${before} ] || ! command -v nft >/dev/null || (
+const note = [
+  `[ -e ${before} ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >${before}.new
   ${keepNote(`${before}.new`, before)}
-)`;
+)`,
+];
 
 function remove({ family, places, own }: Group): readonly string[] {
   const tool = tools[family];

@@ -1,9 +1,10 @@
 import { renderOwned } from "../../core/owned.js";
 import type { State } from "../../core/state.js";
+import { wanted } from "../../core/step.js";
 import type { World } from "../../hosts/world.js";
 import { serversOf } from "../../inventory/site.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
-import { type BootStep, bootScript, bootScriptPath, type LinuxStep } from "./boot.js";
+import { type BootStep, bootScript, bootScriptPath, type LinuxStep, notesFor } from "./boot.js";
 import { flusherFiles, flusherPatterns } from "./flushers.js";
 import type { Role } from "./role.js";
 
@@ -163,7 +164,10 @@ export function persistenceStep<W extends World>(
     parse: parseFiles,
     render: (changes, context) => {
       const touched = (part: string) => changes.some(({ id }) => id.includes(part));
+      const script = wanted(changes).find(({ id }) => id === bootScriptPath)?.to.content;
       return [
+        // From now on it may run at any boot, also at one in the middle of this change.
+        ...(script === undefined ? [] : notesFor(String(script), bootSteps)),
         ...renderFiles(changes, context),
         ...(touched("/systemd/system/") ? ["systemctl daemon-reload"] : []),
         // Now, and not at the end: what comes next would be taken away again.

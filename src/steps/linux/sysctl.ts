@@ -8,6 +8,11 @@ const key = "net.ipv4.ip_forward";
 const before = "/etc/ds4/before/sysctl";
 const root = "/proc/sys/net/ipv4";
 
+const note = [
+  "mkdir -p -m 700 /etc/ds4 /etc/ds4/before",
+  `[ -e ${before} ] || ( umask 077; cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; ${keepNote(`${before}.new`, before)} )`,
+];
+
 /** Whether somebody else has come to need forwarding: who shares an address here masquerades. ds4's rules are gone by then. */
 const needed = "{ iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qi masquerade";
 
@@ -21,6 +26,7 @@ export function sysctlStep<W extends World>(role: Role<W>): BootStep<W> {
   const step: BootStep<W> = {
     name: "sysctl",
     layer: "live",
+    note,
     desired: (world) => new Map(role.forwards(world) ? [[key, { value: "1" }]] : []),
     probe: () => `[ ! -e ${before} ] || cat ${root}/ip_forward`,
     parse: (section) => {
@@ -31,12 +37,7 @@ export function sysctlStep<W extends World>(role: Role<W>): BootStep<W> {
       `[ "$(cat ${root}/ip_forward)" = ${quote(String(value))} ] || echo ${quote(String(value))} >${root}/ip_forward`,
     ],
     render: (changes, context) => {
-      const keep = wanted(changes).some(({ from }) => from === undefined)
-        ? [
-            "mkdir -p -m 700 /etc/ds4 /etc/ds4/before",
-            `[ -e ${before} ] || ( umask 077; cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; ${keepNote(`${before}.new`, before)} )`,
-          ]
-        : [];
+      const keep = wanted(changes).some(({ from }) => from === undefined) ? note : [];
       const lines = renderByBootScript(
         step,
         changes,

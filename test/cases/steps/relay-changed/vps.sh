@@ -17,6 +17,12 @@ echo '@ds4 relay udp/9000'
 rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-9000.service /etc/systemd/system/ds4-relay-udp-9000.service
 systemctl daemon-reload
 systemctl reset-failed ds4-relay-udp-9000.service 2>/dev/null || :
+[ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
+  mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+  umask 077
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
+  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
+)
 echo '@ds4 file /etc/ds4/up'
 ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
