@@ -27,6 +27,11 @@ export function writeFile(
   ];
 }
 
+/** Removes what `writeFile` wrote, and what a power cut left of it beside its place. */
+export function removeFile(path: string): string {
+  return `rm -f ${quote(path)} ${quote(`${path}.ds4-new`)}`;
+}
+
 /**
  * Lines that put a new file, written completely, in the place of another one; both are shell words. After a power cut,
  * either is there whole: a file system may keep a new name without its content, and an empty hook of ifupdown's ends

@@ -1,5 +1,5 @@
 import { HostError } from "../core/errors.js";
-import { quote, required, type Section, writeFile } from "../core/script.js";
+import { quote, removeFile, required, type Section, writeFile } from "../core/script.js";
 import type { Items, State } from "../core/state.js";
 import { type RenderContext, unwanted, wanted } from "../core/step.js";
 
@@ -50,7 +50,7 @@ export function renderFiles(
   checks: Readonly<Record<string, (file: string) => string>> = {},
 ): readonly string[] {
   return [
-    ...unwanted(changes).flatMap(({ id }) => [context.mark(id), `rm -f ${quote(id)}`]),
+    ...unwanted(changes).flatMap(({ id }) => [context.mark(id), removeFile(id)]),
     ...wanted(changes).flatMap(({ id, to }) => [
       context.mark(id),
       ...writeFile(id, String(to.content), String(to.mode), checks[id]),

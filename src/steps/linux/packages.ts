@@ -73,7 +73,7 @@ true`,
               `others | grep -qx ${roots.map((name) => `-e ${name}`).join(" ")} || gone="$gone $([ ! -r ${list} ] || cat ${list})"`,
               `${apt} purge $gone >/dev/null`,
               `rest=$(others || :)`,
-              `if [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }; else rm -f ${list}; rmdir /etc/ds4 2>/dev/null || :; fi`,
+              `if [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }; else rm -f ${list} ${list}.new; rmdir /etc/ds4 2>/dev/null || :; fi`,
             ]),
       ];
     },

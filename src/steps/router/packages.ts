@@ -51,7 +51,11 @@ true`,
       // One that something else has come to need stays: the package manager says so, and that is no failure.
       ...(remove.length === 0
         ? []
-        : [note, `[ ! -r ${list} ] || $drop $(cat ${list}) >/dev/null 2>&1 || :`, `rm -f ${list}`]),
+        : [
+            note,
+            `[ ! -r ${list} ] || $drop $(cat ${list}) >/dev/null 2>&1 || :`,
+            `rm -f ${list} ${list}.new`,
+          ]),
     ];
   },
   conflicts: ({ router }) =>

@@ -126,7 +126,8 @@ describe("the units of a relay", () => {
     const change: Change = { id: "udp/8000", from: desired.get("udp/8000")! };
     expect(units.render([change], context)).toEqual([
       "# udp/8000",
-      "rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-8000.service /etc/systemd/system/ds4-relay-udp-8000.service",
+      "rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-8000.service",
+      "rm -f /etc/systemd/system/ds4-relay-udp-8000.service /etc/systemd/system/ds4-relay-udp-8000.service.ds4-new",
       "systemctl daemon-reload",
       "systemctl reset-failed ds4-relay-udp-8000.service 2>/dev/null || :",
     ]);

@@ -1,4 +1,4 @@
-import { quote } from "../../../core/script.js";
+import { quote, removeFile } from "../../../core/script.js";
 import type { State } from "../../../core/state.js";
 import { unwanted, wanted } from "../../../core/step.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../../files.js";
@@ -52,7 +52,8 @@ ${probeFiles([`${folder}/ds4-relay-*.service`])}`,
     return [
       ...gone.flatMap((id) => [
         context.mark(id),
-        `rm -f ${quote(`${links}/${unitName(id)}`)} ${quote(path(id))}`,
+        `rm -f ${quote(`${links}/${unitName(id)}`)}`,
+        removeFile(path(id)),
       ]),
       ...renderFiles(
         made.flatMap(({ id, from, to }) =>

@@ -14,7 +14,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/systemd/system/ds4.service'
-rm -f /etc/systemd/system/ds4.service
+rm -f /etc/systemd/system/ds4.service /etc/systemd/system/ds4.service.ds4-new
 systemctl daemon-reload
 echo '@ds4 file /etc/network/interfaces.d/ds4'
 ( umask 077; mkdir -p /etc/network/interfaces.d )

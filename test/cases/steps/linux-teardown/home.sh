@@ -55,19 +55,19 @@ while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
 [ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip6 filter' /etc/ds4/before/nft || nft list table ip6 filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip6 filter 2>/dev/null || :
 for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
-rm -f /etc/systemd/system/nftables.service.d/ds4.conf
+rm -f /etc/systemd/system/nftables.service.d/ds4.conf /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
-rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
 echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
-rm -f /etc/systemd/system/firewalld.service.d/ds4.conf
+rm -f /etc/systemd/system/firewalld.service.d/ds4.conf /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
 echo '@ds4 file /etc/systemd/system/ds4.service'
-rm -f /etc/systemd/system/ds4.service
+rm -f /etc/systemd/system/ds4.service /etc/systemd/system/ds4.service.ds4-new
 echo '@ds4 file /etc/network/if-up.d/ds4'
-rm -f /etc/network/if-up.d/ds4
+rm -f /etc/network/if-up.d/ds4 /etc/network/if-up.d/ds4.ds4-new
 echo '@ds4 file /etc/ds4/up'
-rm -f /etc/ds4/up
+rm -f /etc/ds4/up /etc/ds4/up.ds4-new
 echo '@ds4 file /etc/ds4/site'
-rm -f /etc/ds4/site
+rm -f /etc/ds4/site /etc/ds4/site.ds4-new
 systemctl daemon-reload
 rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :

@@ -55,19 +55,19 @@ echo '@ds4 sysctl net.ipv4.ip_forward'
 [ ! -r /etc/ds4/before/sysctl ] || { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qi masquerade || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
 rm -f /etc/ds4/before/sysctl
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
-rm -f /etc/systemd/system/nftables.service.d/ds4.conf
+rm -f /etc/systemd/system/nftables.service.d/ds4.conf /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
-rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
 echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
-rm -f /etc/systemd/system/firewalld.service.d/ds4.conf
+rm -f /etc/systemd/system/firewalld.service.d/ds4.conf /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
 echo '@ds4 file /etc/systemd/system/ds4.service'
-rm -f /etc/systemd/system/ds4.service
+rm -f /etc/systemd/system/ds4.service /etc/systemd/system/ds4.service.ds4-new
 echo '@ds4 file /etc/network/if-up.d/ds4'
-rm -f /etc/network/if-up.d/ds4
+rm -f /etc/network/if-up.d/ds4 /etc/network/if-up.d/ds4.ds4-new
 echo '@ds4 file /etc/ds4/up'
-rm -f /etc/ds4/up
+rm -f /etc/ds4/up /etc/ds4/up.ds4-new
 echo '@ds4 file /etc/ds4/site'
-rm -f /etc/ds4/site
+rm -f /etc/ds4/site /etc/ds4/site.ds4-new
 systemctl daemon-reload
 rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :

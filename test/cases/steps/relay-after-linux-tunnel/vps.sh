@@ -53,7 +53,7 @@ echo '@ds4 sysctl net.ipv4.ip_forward'
 [ ! -r /etc/ds4/before/sysctl ] || { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qi masquerade || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
 rm -f /etc/ds4/before/sysctl
 echo '@ds4 file /etc/network/if-up.d/ds4'
-rm -f /etc/network/if-up.d/ds4
+rm -f /etc/network/if-up.d/ds4 /etc/network/if-up.d/ds4.ds4-new
 echo '@ds4 package socat'
 mkdir -p -m 700 /etc/ds4
 new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null) || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null); } || fail "apt-get can't install what is missing"

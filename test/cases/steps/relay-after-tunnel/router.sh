@@ -56,11 +56,11 @@ echo '@ds4 boot /etc/sysupgrade.conf:/etc/ds4/'
 echo '@ds4 boot ds4'
 rm -f /etc/rc.d/S19ds4
 echo '@ds4 file /etc/nftables.d/ds4.nft'
-rm -f /etc/nftables.d/ds4.nft
+rm -f /etc/nftables.d/ds4.nft /etc/nftables.d/ds4.nft.ds4-new
 echo '@ds4 file /etc/init.d/ds4'
-rm -f /etc/init.d/ds4
+rm -f /etc/init.d/ds4 /etc/init.d/ds4.ds4-new
 echo '@ds4 file /etc/ds4/site'
-rm -f /etc/ds4/site
+rm -f /etc/ds4/site /etc/ds4/site.ds4-new
 firewall=stale
 [ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
 for c in $(nft list table inet fw4 2>/dev/null | awk '$1 == "chain" { c = $2; n = 0; next } $1 == "}" { if (c ~ /^ds4_|_ds4$/ && !n) print c; c = ""; next } $1 != "type" && NF { n++ }'); do nft delete chain inet fw4 "$c" 2>/dev/null || :; done

@@ -14,7 +14,8 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 relay udp/9000'
-rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-9000.service /etc/systemd/system/ds4-relay-udp-9000.service
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-9000.service
+rm -f /etc/systemd/system/ds4-relay-udp-9000.service /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
 systemctl daemon-reload
 systemctl reset-failed ds4-relay-udp-9000.service 2>/dev/null || :
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (

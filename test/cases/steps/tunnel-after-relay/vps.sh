@@ -22,11 +22,14 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 relay udp/9000'
-rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-9000.service /etc/systemd/system/ds4-relay-udp-9000.service
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-9000.service
+rm -f /etc/systemd/system/ds4-relay-udp-9000.service /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
 echo '@ds4 relay tcp/8080'
-rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-8080.service /etc/systemd/system/ds4-relay-tcp-8080.service
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-8080.service
+rm -f /etc/systemd/system/ds4-relay-tcp-8080.service /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
 echo '@ds4 relay tcp/80'
-rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-80.service /etc/systemd/system/ds4-relay-tcp-80.service
+rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-80.service
+rm -f /etc/systemd/system/ds4-relay-tcp-80.service /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new
 systemctl daemon-reload
 systemctl reset-failed ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
 echo '@ds4 package socat'
@@ -35,7 +38,7 @@ others() { [ ! -r /etc/ds4/packages ] || printf '%s\n' $gone | grep -vxF -f - /e
 others | grep -qx -e iptables -e conntrack -e socat || gone="$gone $([ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages)"
 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
 rest=$(others || :)
-if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; sync /etc/ds4/packages 2>/dev/null || sync; }; else rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :; fi
+if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; sync /etc/ds4/packages 2>/dev/null || sync; }; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; sync /etc/ds4/before/sysctl 2>/dev/null || sync )
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
