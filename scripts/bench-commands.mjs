@@ -17,14 +17,14 @@ function inventory(mtu) {
   );
   return path;
 }
-const inventories = [inventory(1460), inventory(1440)];
+const mtus = [1460, 1440];
 let current = 0;
-const changingApply = () => apply("lab", "-i", inventories[(current = 1 - current)]);
+const changingApply = () => apply("lab", "-i", inventory(mtus[(current = 1 - current)]));
 
 const commands = {
   "ssh vps true": () => ssh("vps"),
   "ssh router true": () => ssh("router"),
-  "ds4 status": () => ds4("status", "lab", "-i", inventories[current]),
+  "ds4 status": () => ds4("status", "lab", "-i", inventory(mtus[current])),
   "ds4 apply": changingApply,
 };
 
@@ -87,8 +87,8 @@ export function measureCommands(runs) {
   const commandTimes = measureRoundTrips(runs);
   const start = measureStart();
   const memory = {
-    statusMb: measureMemory("status", "lab", "-i", inventories[current]),
-    applyMb: measureMemory("apply", "lab", "--yes", "--confirm-within", "300", "-i", inventories[1 - current]),
+    statusMb: measureMemory("status", "lab", "-i", inventory(mtus[current])),
+    applyMb: measureMemory("apply", "lab", "--yes", "--confirm-within", "300", "-i", inventory(mtus[1 - current])),
   };
   const slowest = (ms) =>
     Math.max(...["ssh vps true", "ssh router true"].map((name) => commandTimes[name].medianSeconds[ms]));
