@@ -11,11 +11,10 @@ ensure_kernel() {
 	stamp=$(kernel_stamp)
 	[ -e "$stamp" ] && return
 	say "getting the kernel"
-	work=$(mktemp -d "${TMPDIR:-/tmp}/ds4-lab-kernel.XXXXXX")
+	work=$(mktemp -d "$(build_folder)/ds4-lab-kernel.XXXXXX")
 	choose_mirror
-	mmdebstrap --quiet --mode=auto --variant=extract --architectures="$arch" \
-		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
-		--dpkgopt='path-exclude=/usr/share/*' --include="linux-image-cloud-$arch,busybox-static" \
+	TMPDIR=$(build_folder) mmdebstrap --quiet --mode=auto --variant=extract --architectures="$arch" \
+		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg --include="linux-image-cloud-$arch,busybox-static" \
 		"$suite" - "${mirror[@]}" 2>"$cache/kernel.log" |
 		tar -C "$work" -xf - --wildcards './boot/*' './lib/modules/*' './bin/busybox' || {
 		tail -n 20 "$cache/kernel.log" >&2

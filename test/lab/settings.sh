@@ -44,6 +44,19 @@ needed_commands() {
 	fi
 }
 
+# Where images are put together: in memory where there is plenty, which takes a fifth less of time.
+build_folder() {
+	local room
+	room=$(($(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)))
+	if [ -z "${TMPDIR-}" ] && [ -w /dev/shm ] && [ "$room" -gt 8000000 ] &&
+		[ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -gt 12000000 ] &&
+		! findmnt -no OPTIONS /dev/shm | grep -qw noexec; then
+		echo /dev/shm
+	else
+		echo "${TMPDIR:-/tmp}"
+	fi
+}
+
 # Sets mirror: where this machine's apt has the suite from. It stays empty where there is none: mmdebstrap knows one.
 choose_mirror() {
 	# shellcheck disable=SC2016 # expanded by apt-get
