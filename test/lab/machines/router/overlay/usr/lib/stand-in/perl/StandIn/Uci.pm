@@ -69,6 +69,26 @@ sub path_of {
     return -f $override ? $override : "$self->{confdir}/$name";
 }
 
+# What a package was read from, to tell whether it would be read as it is known.
+sub sources {
+    my ($self, $name, $path) = @_;
+    return join ' ', map { join ',', (stat)[0, 1, 7, 9] } $path, map { "$_/$name" } @{ $self->{paths} };
+}
+
+# A batch reads a package anew for each line, which is as it was left by the line before.
+sub known {
+    my ($self, $name, $path) = @_;
+    my $known = delete $self->{known}{$name} or return;
+    return $known->{package} if $known->{sources} eq $self->sources($name, $path);
+}
+
+# Called when all changes of a package are staged.
+sub know {
+    my ($self, $package) = @_;
+    my ($name, $path) = @$package{qw(name path)};
+    $self->{known}{$name} = { package => $package, sources => $self->sources($name, $path) } if $self->{batch} && $path;
+}
+
 sub load {
     my ($self, $name, %how) = @_;
     my $path = $self->path_of($name);
@@ -76,6 +96,7 @@ sub load {
     open my $file, '<', $path or fail(IO);
     flock $file, 1;
     $self->{loads}++;
+    if (my $package = $self->known($name, $path)) { return $package }
     my $package = $self->parse($file, $name);
     close $file;
     $package->{path}      = $path;

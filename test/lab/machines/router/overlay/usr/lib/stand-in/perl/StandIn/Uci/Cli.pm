@@ -50,6 +50,7 @@ END
 sub main {
     my @arguments = @_;
     $uci = StandIn::Uci->new;
+    ($quiet, $merge, $names, $no_commit, $in_batch) = ();
     ($input, $delimiter, $extended, $detail) = (\*STDIN, ' ', 1, '');
     my %flag = (m => sub { $merge = 1 }, n => sub { $names = 1 }, N => sub { $names = 0 }, q => sub { $quiet = 1 },
         s => sub { $uci->{strict} = 1 }, S => sub { $uci->{strict} = 0 }, X => sub { $extended = 0 }, L => sub { });
@@ -229,7 +230,7 @@ sub import_text {
 
 # Lines of up to three words. Bad ones are reported and skipped; the code is always 0.
 sub batch {
-    $in_batch = 1;
+    $in_batch = $uci->{batch} = 1;
     my $in = StandIn::Uci::source($input);
     my $loads = $uci->{loads} // 0;
     until (eof $input) {

@@ -68,7 +68,7 @@ sub change_line {
 # Stages the noted changes of a package.
 sub save {
     my ($self, $package) = @_;
-    my @lines = map { change_line($package->{name}, $_) } @{ $package->{staged} } or return;
+    my @lines = map { change_line($package->{name}, $_) } @{ $package->{staged} } or return $self->know($package);
     unless (-d $self->{savedir}) {
         mkdir $self->{savedir}, (stat $self->{confdir})[2] // 0700 or fail(4);
     }
@@ -79,7 +79,9 @@ sub save {
     flock $file, 2;
     print {$file} @lines;
     close $file or fail(4);
+    push @{ $package->{saved} }, @{ $package->{staged} };
     $package->{staged} = [];
+    $self->know($package);
 }
 
 # Drops the staged lines of a package, a section or an option.
