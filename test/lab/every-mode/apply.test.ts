@@ -13,7 +13,7 @@ import {
   thorough,
   viaTunnel,
 } from "../machines.js";
-import type { LabHost } from "../modes.js";
+import { everything, type LabHost } from "../modes.js";
 import {
   expectEveryProtocol,
   expectLargeTransfers,
@@ -97,11 +97,13 @@ describe("ds4 apply of the example, from clean", () => {
   });
 });
 
-describe.runIf(viaTunnel && thorough).each([
-  { mtu: 1492, errors: "pass" },
-  { mtu: 1492, errors: "drop" },
-  { mtu: 1280, errors: "drop" },
-])("with a path of $mtu bytes at home, ICMP errors: $errors", ({ mtu, errors }) => {
+describe
+  .runIf(viaTunnel && thorough)
+  .each([
+    ...(everything ? [{ mtu: 1492, errors: "pass" }] : []),
+    { mtu: 1492, errors: "drop" },
+    { mtu: 1280, errors: "drop" },
+  ])("with a path of $mtu bytes at home, ICMP errors: $errors", ({ mtu, errors }) => {
   beforeAll(async () => {
     await startClean();
     await lab("link", "wan", "mtu", String(mtu), "icmp-errors", errors);
