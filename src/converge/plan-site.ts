@@ -2,7 +2,7 @@ import { ConflictError } from "../core/errors.js";
 import { type HostPlan, type HostState, planHost, renderPlan, stages, stagesOf } from "../core/plan.js";
 import { group } from "../core/script.js";
 import { type Conflict, type HostName, hostEntries, mapHosts, type PerHost } from "../core/step.js";
-import { hostsOf, type Site } from "../inventory/site.js";
+import type { Site } from "../inventory/site.js";
 import { modeOf } from "../modes/index.js";
 import type { SiteDesign } from "../modes/mode.js";
 import { stepsOf } from "../steps/index.js";
@@ -145,7 +145,7 @@ export function checkOwner(site: Site, reading: AnyReading): void {
     throw new ConflictError(
       `the VPS carries a tunnel of this site, and what ends it at home, ${end === "home" ? "a Linux machine" : "a router"}, isn't in the inventory`,
       {
-        hint: `put '${end}: …' back into ${site.file}${hostsOf(site).length === 1 ? ", also with 'mode: relay': then its end is taken away along with the VPS's" : `, in the place of what is there now, and 'ds4 teardown ${site.name}' takes its end away`}; after that it can be left out`,
+        hint: `put '${end}: …' back into ${site.file}${site.mode === "relay" ? ", also with 'mode: relay'" : `, and say 'tunnel: { end: ${site.tunnel.end} }'`}: then what it has of the tunnel is taken away in the same run; after that it can be left out`,
       },
     );
   }

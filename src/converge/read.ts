@@ -217,7 +217,8 @@ export async function withPath(site: Site, shells: Shells, reading: Reading): Pr
 
 /** An IPv6 address of the host at home that the internet knows. */
 function addressAtHome(site: Site, { router, home }: Reading): string | undefined {
-  if (home !== undefined) return usable(home.facts, site.home?.uplink ?? home.facts.uplink6)[0]?.address;
+  if (home !== undefined && site.tunnel.end === "home")
+    return usable(home.facts, site.home?.uplink ?? home.facts.uplink6)[0]?.address;
   const interfaces = router?.facts.interfaces ?? [];
   const uplink = interfaces.find((entry) => entry.up && entry.defaultRoute6);
   return [...(uplink?.ipv6 ?? []), ...interfaces.flatMap(({ ipv6 }) => ipv6)].find(({ address }) =>

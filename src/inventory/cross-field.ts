@@ -25,8 +25,24 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
   const problems: CrossProblem[] = [];
   const add: Add = (path, message, hint) => problems.push({ path, message, hint });
 
-  if (valueAt(["router"]) !== undefined && valueAt(["home"]) !== undefined)
-    add(["home"], "router says already what ends the tunnel at home", "Keep one of the two.");
+  const mode = valueAt(["mode"]) ?? "tunnel";
+  const relay = mode === "relay";
+  const set = (path: Path) => isSet(valueAt(path));
+  const end = read("tunnel.end");
+  if (relay ? set(["router"]) && set(["home"]) : end === undefined && set(["router"]) && set(["home"]))
+    add(
+      ["home"],
+      "router says already what ends the tunnel at home",
+      relay
+        ? "Keep the one that ended it."
+        : "Keep one of the two; or say which one it is, `tunnel: { end: home }`: what a former tunnel left on the other one is taken away then.",
+    );
+  if (!relay && end !== undefined && !set([end]))
+    add(
+      ["tunnel", "end"],
+      `${end} isn't in this site`,
+      `Leave it out, or add \`${end}:\` and how to reach it.`,
+    );
   const [vps, router, home] = [read("vps.ssh"), read("router.ssh"), read("home.ssh")].map(
     (text) => text && parseTarget(text),
   );
@@ -58,8 +74,6 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
     return value === undefined ? site : (readAs("forward.publicIPv4", path) ?? String(value));
   };
   const items = readItems(entries, publicOf);
-  const mode = valueAt(["mode"]) ?? "tunnel";
-  const relay = mode === "relay";
   if (relay) problems.push(...relayProblems(items, valueAt(["server"])));
   else if (forward !== undefined && valueAt(["server"]) !== undefined)
     add(
@@ -68,7 +82,6 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
       "Keep one of the two: in forward, that is an entry with `traffic: all`.",
     );
   const wayOut = [["egress"], ...entries.map((_, at) => ["forward", at, "egress"])];
-  const set = (path: Path) => isSet(valueAt(path));
   if (relay) {
     for (const path of wayOut.filter(set))
       add(
@@ -82,7 +95,7 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
         "a relay changes nothing at home",
         "With `mode: relay`, leave it out: LAN hosts that use the public IPv4 go by the VPS.",
       );
-  } else if (set(["home"])) {
+  } else if (set(["home"]) && end !== "router") {
     for (const path of wayOut.filter((path) => valueAt(path) === "isp"))
       add(
         path,
@@ -90,7 +103,7 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
         "With home, leave it out: what the servers begin leaves with the public IPv4.",
       );
     if (valueAt(["hairpin"]) === "router")
-      add(["hairpin"], "there is no OpenWrt router in this site", "With home, leave it out.");
+      add(["hairpin"], "no OpenWrt router ends the tunnel of this site", "With home, leave it out.");
   }
   const named = entries.flatMap((_, at): readonly Named[] => {
     const path = ["forward", at, "server"];

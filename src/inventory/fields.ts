@@ -169,4 +169,9 @@ export const fields = {
     minimum: 1,
     maximum: TABLE_MAX,
   }),
+  "tunnel.end": z.enum(["router", "home"]).meta({
+    description:
+      "With both `router` and `home`: which of them ends the tunnel. What a former tunnel left on the other one is taken away.",
+    examples: ["home"],
+  }),
 } as const;

@@ -76,7 +76,12 @@ function toSite(
           }))
         : [{ server, egress, line: positionOf(["server"]).line, all: { except: [] }, flows: [] }],
     hairpin,
-    tunnel: { name: "wrap1", table: 42, ...dropUndefined(tunnel ?? {}) },
+    tunnel: {
+      name: "wrap1",
+      table: 42,
+      end: home !== undefined && router === undefined ? "home" : "router",
+      ...dropUndefined(tunnel ?? {}),
+    },
   };
 }
 

@@ -36,7 +36,10 @@ export const siteSchema = z
         persist: fields["home.persist"].optional(),
       })
       .optional()
-      .meta({ description: "Instead of `router`: a Linux machine at home ends the tunnel." }),
+      .meta({
+        description:
+          "Instead of `router`: a Linux machine at home ends the tunnel. Beside it, `tunnel.end` says which of them does.",
+      }),
     server: fields.server.optional(),
     egress: fields.egress.optional(),
     hairpin: fields.hairpin.optional(),
@@ -60,6 +63,7 @@ export const siteSchema = z
         name: fields["tunnel.name"].optional(),
         mtu: fields["tunnel.mtu"].optional(),
         table: fields["tunnel.table"].optional(),
+        end: fields["tunnel.end"].optional(),
       })
       .optional(),
   })
@@ -111,10 +115,14 @@ export function jsonSchema(): Record<string, unknown> {
     title: "A ds4 site: a VPS, an OpenWrt router or a Linux machine at home, and a home server",
     ...schema,
     oneOf: [{ required: ["server"] }, { required: ["forward"] }],
-    not: { required: ["router", "home"] },
     if: { properties: { mode: { const: "relay" } }, required: ["mode"] },
     // biome-ignore lint/suspicious/noThenProperty: a key of JSON Schema, and nothing that is awaited.
     then: { required: ["forward"], properties: { egress: false, hairpin: false } },
-    else: { anyOf: [{ required: ["router"] }, { required: ["home"] }] },
+    else: {
+      anyOf: [{ required: ["router"] }, { required: ["home"] }],
+      if: { required: ["router", "home"] },
+      // biome-ignore lint/suspicious/noThenProperty: likewise.
+      then: { required: ["tunnel"], properties: { tunnel: { required: ["end"] } } },
+    },
   };
 }

@@ -13,8 +13,8 @@ export type Site = {
   readonly mode: ModeName;
   readonly vps: VpsEntry;
   /**
-   * What ends the tunnel at home: one of the two. With a relay, only as long as the end of a former tunnel is to be
-   * taken away.
+   * What ends the tunnel at home: the one that `tunnel.end` names. The other one, and either with a relay, is there as
+   * long as the end of a former tunnel is to be taken away from it.
    */
   readonly router?: RouterEntry;
   readonly home?: HomeEntry;
@@ -92,4 +92,6 @@ export type TunnelEntry = {
   readonly mtu?: number;
   /** The routing table at home. */
   readonly table: number;
+  /** Which host ends it there. */
+  readonly end: "router" | "home";
 };

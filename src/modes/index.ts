@@ -7,6 +7,6 @@ import { homeTunnel, routerTunnel } from "./tunnel.js";
 const modes = { relay, "tunnel-router": routerTunnel, "tunnel-home": homeTunnel } as const;
 
 /** A site's way. */
-export function modeOf({ mode, home }: Pick<Site, "mode" | "home">): Mode {
-  return modes[mode === "relay" ? mode : home === undefined ? "tunnel-router" : "tunnel-home"];
+export function modeOf({ mode, tunnel }: Pick<Site, "mode" | "tunnel">): Mode {
+  return modes[mode === "relay" ? mode : (`tunnel-${tunnel.end}` as const)];
 }

@@ -92,7 +92,7 @@ function files<W extends World>(
           site: site.name,
           tunnel: {
             name: site.tunnel.name,
-            atHome: site.home === undefined ? "router" : "home",
+            atHome: site.tunnel.end,
             local: address,
             ownLocal: own,
             remote: peer,

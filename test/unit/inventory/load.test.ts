@@ -17,7 +17,7 @@ describe("an inventory file", () => {
       router: { ssh: "root@192.168.1.1", zones: {} },
       forwards: [{ server: "192.168.1.210", egress: "vps", line: 3, all: { except: [] }, flows: [] }],
       hairpin: "router",
-      tunnel: { name: "wrap1", table: 42 },
+      tunnel: { name: "wrap1", table: 42, end: "router" },
     });
   });
 
@@ -45,7 +45,7 @@ describe("an inventory file", () => {
       },
       forwards: [{ server: "192.168.1.210", egress: "isp", line: 50, all: { except: [] }, flows: [] }],
       hairpin: "vps",
-      tunnel: { name: "wrap1", mtu: 1460, table: 42 },
+      tunnel: { name: "wrap1", mtu: 1460, table: 42, end: "router" },
     });
   });
 
@@ -83,7 +83,7 @@ describe("an inventory file", () => {
       [1460, 4294967295],
     ]) {
       const text = `vps: {ssh: a}\nrouter: {ssh: b}\nserver: 10.1.2.3\ntunnel: {mtu: ${mtu}, table: ${table}}\n`;
-      expect(parseSite(text, "x.yaml").tunnel).toEqual({ name: "wrap1", mtu, table });
+      expect(parseSite(text, "x.yaml").tunnel).toEqual({ name: "wrap1", mtu, table, end: "router" });
     }
   });
 

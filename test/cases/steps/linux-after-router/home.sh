@@ -1,0 +1,245 @@
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+[ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
+  mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+  umask 077
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
+  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
+)
+echo '@ds4 file /etc/ds4/site'
+( umask 077; mkdir -p /etc/ds4 )
+( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
+site=lab
+end=home
+tunnel=wrap1
+local=2001:db8:100:0:203:0:113:144
+own=yes
+remote=2001:db8:1:0:203:0:113:144
+server=192.168.1.210
+mtu=1460
+table=42
+' >/etc/ds4/site.ds4-new )
+chmod 600 /etc/ds4/site.ds4-new
+sync /etc/ds4/site.ds4-new 2>/dev/null || sync
+mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+chown 0:0 /etc/ds4/site
+echo '@ds4 file /etc/ds4/up'
+( umask 077; mkdir -p /etc/ds4 )
+( umask 077; printf '%s' '#!/bin/sh
+# Written by ds4 for the site '\''lab'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
+# Usage: up [STEP:ID ...]  (without arguments: everything)
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+asked=" $* "
+part() {
+  case $asked in "  " | *" $1:$2 "*) echo "@ds4 $1 $2" ;; *) return 1 ;; esac
+}
+
+if part chains ipv6; then
+  {
+    echo '\''*filter'\''
+    echo '\'':DS4-INPUT - [0:0]'\''
+    echo '\''-A DS4-INPUT -s 2001:db8:1:0:203:0:113:144/128 -d 2001:db8:100:0:203:0:113:144/128 -p 4 -j ACCEPT'\''
+    echo '\''-A DS4-INPUT -d 2001:db8:100:0:203:0:113:144/128 -p 4 -j DROP'\''
+    ip6tables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
+    echo '\''-I INPUT 1 -j DS4-INPUT'\''
+    echo '\'':DS4-OUTPUT - [0:0]'\''
+    echo '\''-A DS4-OUTPUT -s 2001:db8:100:0:203:0:113:144/128 -d 2001:db8:1:0:203:0:113:144/128 -p 4 -j ACCEPT'\''
+    ip6tables -w -t filter -S OUTPUT | sed -n '\''s/^-A \(OUTPUT .*-j DS4-OUTPUT\)$/-D \1/p'\''
+    echo '\''-I OUTPUT 1 -j DS4-OUTPUT'\''
+    echo COMMIT
+  } | ip6tables-restore --noflush -w
+fi
+
+if part chains ipv4; then
+  {
+    echo '\''*filter'\''
+    echo '\'':DS4-INPUT - [0:0]'\''
+    echo '\''-A DS4-INPUT -d 192.168.1.210/32 -i wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN'\''
+    echo '\''-A DS4-INPUT -s 0.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-INPUT -s 10.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-INPUT -s 100.64.0.0/10 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-INPUT -s 127.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-INPUT -s 169.254.0.0/16 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-INPUT -s 172.16.0.0/12 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-INPUT -s 192.0.0.0/24 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-INPUT -s 192.168.0.0/16 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-INPUT -s 224.0.0.0/3 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-INPUT -s 198.18.0.1/32 -d 192.168.1.210/32 -i wrap1'\''
+    echo '\''-A DS4-INPUT -d 192.168.1.210/32 -i wrap1 -j RETURN'\''
+    echo '\''-A DS4-INPUT -i wrap1 -j DROP'\''
+    iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
+    echo '\''-I INPUT 1 -j DS4-INPUT'\''
+    echo '\'':DS4-FORWARD - [0:0]'\''
+    echo '\''-A DS4-FORWARD -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -o wrap1 -j DROP'\''
+    iptables -w -t filter -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''
+    echo '\''-I FORWARD 1 -j DS4-FORWARD'\''
+    echo COMMIT
+    echo '\''*mangle'\''
+    echo '\'':DS4-PREROUTING - [0:0]'\''
+    echo '\''-A DS4-PREROUTING -s 198.18.0.1/32 -d 192.168.1.210/32 -i wrap1'\''
+    echo '\''-A DS4-PREROUTING -d 192.168.1.210/32 -i wrap1 -j RETURN'\''
+    echo '\''-A DS4-PREROUTING -i wrap1 -j DROP'\''
+    iptables -w -t mangle -S PREROUTING | sed -n '\''s/^-A \(PREROUTING .*-j DS4-PREROUTING\)$/-D \1/p'\''
+    echo '\''-I PREROUTING 1 -j DS4-PREROUTING'\''
+    echo '\'':DS4-FORWARD - [0:0]'\''
+    echo '\''-A DS4-FORWARD -o wrap1 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'\''
+    echo '\''-A DS4-FORWARD -i wrap1 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'\''
+    iptables -w -t mangle -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''
+    echo '\''-I FORWARD 1 -j DS4-FORWARD'\''
+    echo '\'':DS4-OUTPUT - [0:0]'\''
+    echo '\''-A DS4-OUTPUT -s 192.168.1.210/32 -d 198.18.0.1/32'\''
+    iptables -w -t mangle -S OUTPUT | sed -n '\''s/^-A \(OUTPUT .*-j DS4-OUTPUT\)$/-D \1/p'\''
+    echo '\''-I OUTPUT 1 -j DS4-OUTPUT'\''
+    echo COMMIT
+  } | iptables-restore --noflush -w
+fi
+
+if part address 2001:db8:100:0:203:0:113:144/128; then
+  ip -6 addr replace 2001:db8:100:0:203:0:113:144/128 dev eth0 valid_lft forever preferred_lft 0 nodad
+fi
+
+if part tunnel wrap1; then
+  modprobe -q ip6_tunnel || :
+  if ! ip link set wrap1 type ip6tnl mode ipip6 local 2001:db8:100:0:203:0:113:144 remote 2001:db8:1:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0 2>/dev/null; then
+    ! ip link del wrap1 2>/dev/null || asked='\''  '\''
+    ip link add wrap1 mtu 1460 type ip6tnl mode ipip6 local 2001:db8:100:0:203:0:113:144 remote 2001:db8:1:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0
+  fi
+  ip link set wrap1 mtu 1460 up
+  echo 1 >/proc/sys/net/ipv4/conf/wrap1/rp_filter
+fi
+
+if part route 42/default; then
+  ip route replace default dev wrap1 table 42 proto 204
+fi
+
+if part route 42/default/unreachable; then
+  ip route replace unreachable default metric 4000000000 table 42 proto 204
+fi
+
+if part route 42/10.0.0.0/8/throw; then
+  ip route replace throw 10.0.0.0/8 table 42 proto 204
+fi
+
+if part route 42/172.16.0.0/12/throw; then
+  ip route replace throw 172.16.0.0/12 table 42 proto 204
+fi
+
+if part route 42/192.168.0.0/16/throw; then
+  ip route replace throw 192.168.0.0/16 table 42 proto 204
+fi
+
+if part rule 4200; then
+  [ "$(ip rule | sed '\''/^4200:/!d; s/^4200:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 192.168.1.210 lookup main suppress_prefixlength 0'\'' ] || { while ip rule del priority 4200 2>/dev/null; do :; done; ip rule add priority 4200 from 192.168.1.210 lookup main suppress_prefixlength 0 protocol static; }
+fi
+
+if part rule 4201; then
+  [ "$(ip rule | sed '\''/^4201:/!d; s/^4201:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 192.168.1.210 lookup 42'\'' ] || { while ip rule del priority 4201 2>/dev/null; do :; done; ip rule add priority 4201 from 192.168.1.210 lookup 42 protocol static; }
+fi
+
+if part rule 4232; then
+  [ "$(ip rule | sed '\''/^4232:/!d; s/^4232:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 0.0.0.0 iif lo lookup main suppress_prefixlength 0'\'' ] || { while ip rule del priority 4232 2>/dev/null; do :; done; ip rule add priority 4232 from 0.0.0.0/32 iif lo lookup main suppress_prefixlength 0 protocol kernel; }
+fi
+
+if part rule 4233; then
+  [ "$(ip rule | sed '\''/^4233:/!d; s/^4233:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 0.0.0.0 iif lo lookup 42'\'' ] || { while ip rule del priority 4233 2>/dev/null; do :; done; ip rule add priority 4233 from 0.0.0.0/32 iif lo lookup 42 protocol kernel; }
+fi
+' >/etc/ds4/up.ds4-new )
+chmod 700 /etc/ds4/up.ds4-new
+sync /etc/ds4/up.ds4-new 2>/dev/null || sync
+mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+chown 0:0 /etc/ds4/up
+echo '@ds4 file /etc/systemd/system/ds4.service'
+( umask 022; mkdir -p /etc/systemd/system )
+( umask 077; printf '%s' '# Written by ds4.
+[Unit]
+Description=ds4: a public IPv4 comes to this home
+After=network.target networking.service systemd-networkd.service NetworkManager.service
+After=nftables.service netfilter-persistent.service ufw.service firewalld.service docker.service
+# Their restart takes the tunnel'\''s address away, and with it comes a restart of this.
+PartOf=networking.service systemd-networkd.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/etc/ds4/up
+
+[Install]
+WantedBy=multi-user.target
+' >/etc/systemd/system/ds4.service.ds4-new )
+chmod 644 /etc/systemd/system/ds4.service.ds4-new
+sync /etc/systemd/system/ds4.service.ds4-new 2>/dev/null || sync
+mv -f /etc/systemd/system/ds4.service.ds4-new /etc/systemd/system/ds4.service
+chown 0:0 /etc/systemd/system/ds4.service
+echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync
+mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync
+mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
+( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
+( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
+[Service]
+ExecStartPost=-/usr/bin/firewall-cmd --state
+ExecReload=
+ExecReload=/usr/bin/firewall-cmd --reload
+ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
+ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
+' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
+chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync
+mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
+chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
+echo '@ds4 file /etc/network/if-up.d/ds4'
+( umask 077; mkdir -p /etc/network/if-up.d )
+( umask 077; printf '%s' '#!/bin/sh
+# Written by ds4: what '\''ifdown eth0'\'' took away comes back with '\''ifup eth0'\''.
+[ "$IFACE" = '\''eth0'\'' ] || exit 0
+# Never in the way of the interface itself.
+/etc/ds4/up >/dev/null 2>&1 || logger -t ds4 "/etc/ds4/up failed; run it by hand to see why"
+exit 0
+' >/etc/network/if-up.d/ds4.ds4-new )
+chmod 700 /etc/network/if-up.d/ds4.ds4-new
+sync /etc/network/if-up.d/ds4.ds4-new 2>/dev/null || sync
+mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4
+chown 0:0 /etc/network/if-up.d/ds4
+systemctl daemon-reload
+[ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
+  mkdir -p -m 700 /etc/ds4 /etc/ds4/before
+  umask 077
+  nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
+  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
+)
+/etc/ds4/up chains:ipv6 chains:ipv4
+/etc/ds4/up address:2001:db8:100:0:203:0:113:144/128
+/etc/ds4/up tunnel:wrap1
+/etc/ds4/up route:42/default route:42/default/unreachable route:42/10.0.0.0/8/throw route:42/172.16.0.0/12/throw route:42/192.168.0.0/16/throw
+/etc/ds4/up rule:4200 rule:4201 rule:4232 rule:4233
+echo '@ds4 unit ds4.service'
+systemctl -q --no-reload enable ds4.service
+systemctl restart ds4.service
+exit 0
+}
