@@ -17,7 +17,8 @@ write_ssh_config() {
 		ssh_host "vps 203.0.113.144" 127.0.0.1 "$ssh_vps" root
 		ssh_host vps-admin 127.0.0.1 "$ssh_vps" admin
 		ssh_host vps6 2001:db8:1::10 22 root world
-		if [ "${machines[2]}" = home ]; then ssh_host "home 192.168.1.210" 127.0.0.1 "$ssh_home" root; else ssh_host "router 192.168.1.1" 127.0.0.1 "$ssh_router" root; fi
+		! has router || ssh_host "router 192.168.1.1" 127.0.0.1 "$ssh_router" root
+		! has home || ssh_host "home 192.168.1.210" 127.0.0.1 "$ssh_home" root
 	} >"$state/ssh_config"
 }
 
@@ -81,7 +82,7 @@ run_in() {
 		-o ConnectTimeout=60 -o ServerAliveInterval=15 -o ServerAliveCountMax=4)
 	shift
 	# Where the home server is a machine, it is that.
-	[ "$name/${machines[2]}" != server/home ] || name=home
+	if [ "$name" = server ] && has home; then name=home; fi
 	case $name in
 	vps | vps6 | vps-admin | router | home)
 		lab_ssh "${options[@]}" "$name" "$@"

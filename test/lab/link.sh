@@ -12,7 +12,7 @@ set_link() {
 	mtu=$(run_in world "lab-link" | sed -n "s/^${words[0]} .*mtu \([0-9]*\).*/\1/p")
 	case ${words[0]} in
 	wan)
-		if [ "${machines[2]}" = home ]; then run_in home "ip link set dev eth0 mtu ${mtu:-1500}"; else run_in router "ip link set dev eth1 mtu ${mtu:-1500}"; fi
+		if has router; then run_in router "ip link set dev eth1 mtu ${mtu:-1500}"; else run_in home "ip link set dev eth0 mtu ${mtu:-1500}"; fi
 		;;
 	vps) run_in vps "ip link set dev eth0 mtu ${mtu:-1500}" ;;
 	*) die "--both is for the links vps and wan" ;;

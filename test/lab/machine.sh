@@ -34,10 +34,10 @@ free_ports() {
 # Each wire is a pair of UDP ports, one for either machine.
 choose_ports() {
 	local name
-	grep -qs '^ssh_home=' "$state/ports" && return
-	for name in ssh_world ssh_vps ssh_router ssh_home wire_vps wire_vps_far wire_wan wire_wan_far wire_lan wire_lan_far; do
+	grep -qs '^wire_home=' "$state/ports" && return
+	for name in ssh_{world,vps,router,home} wire_{vps,wan,lan,home}{,_far}; do
 		read -r port && echo "$name=$port"
-	done < <(free_ports 10) >"$state/ports"
+	done < <(free_ports 12) >"$state/ports"
 }
 
 # QEMU's arguments for a wire: its number, our port, the other end's port.
@@ -46,10 +46,10 @@ wire() {
 		-device "virtio-net-pci,netdev=net$1,romfile=,mac=52:54:00:d5:4$4:0$1"
 }
 
-# The only way from this machine into the lab: three ports of the laptop.
+# The only way from this machine into the lab: ports of the laptop.
 way_in() {
 	local net=192.0.2.192/28,host=192.0.2.193,dns=192.0.2.194,dhcpstart=192.0.2.200
-	echo -netdev "user,id=net0,restrict=on,ipv6=off,net=$net,hostfwd=tcp:127.0.0.1:$1-192.0.2.200:22,hostfwd=tcp:127.0.0.1:$2-192.0.2.200:2201,hostfwd=tcp:127.0.0.1:$3-192.0.2.200:2202" \
+	echo -netdev "user,id=net0,restrict=on,ipv6=off,net=$net,hostfwd=tcp:127.0.0.1:$1-192.0.2.200:22,hostfwd=tcp:127.0.0.1:$2-192.0.2.200:2201,hostfwd=tcp:127.0.0.1:$3-192.0.2.200:2202,hostfwd=tcp:127.0.0.1:$4-192.0.2.200:2203" \
 		-device virtio-net-pci,netdev=net0,romfile=,mac=52:54:00:d5:40:00
 }
 
@@ -70,26 +70,28 @@ hardware() {
 # Not audit=0: each login would ask modprobe several times for what it is. 112 is REP_GOOD: an emulator is quicker with loops over whole words than with repeated string instructions.
 kernel_arguments() {
 	local more=''
-	case $1/${machines[2]} in world/home) more=' lab.home=linux' ;; esac
+	if has router && has home; then more=' lab.home=both'; elif [ "$1" = world ] && has home; then more=' lab.home=linux'; fi
 	echo "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 panic=5 mitigations=off norandmaps init_on_alloc=0 clearcpuid=112 rcupdate.rcu_expedited=1$more"
 }
 
 start_machine() {
 	local name=$1 ssh_world ssh_vps ssh_router ssh_home wire_vps wire_vps_far wire_wan wire_wan_far wire_lan wire_lan_far
-	local arguments=() home
+	local wire_home wire_home_far arguments=()
 	shift
 	# shellcheck source=/dev/null
 	. "$state/ports"
-	home=ssh_${machines[2]}
+	# The home server is where the router would be, or beside it.
+	if ! has router; then wire_home=$wire_lan wire_home_far=$wire_lan_far; fi
 	read -rd '' -a arguments < <(hardware "$name")
 	case $name in
 	world)
-		read -rd "" -a arguments < <(echo "${arguments[@]}" "$(way_in "$ssh_world" "$ssh_vps" "${!home}")" \
+		read -rd "" -a arguments < <(echo "${arguments[@]}" "$(way_in "$ssh_world" "$ssh_vps" "$ssh_router" "$ssh_home")" \
 			"$(wire 1 "$wire_vps_far" "$wire_vps" 0)" \
-			"$(wire 2 "$wire_wan_far" "$wire_wan" 0)" "$(wire 3 "$wire_lan_far" "$wire_lan" 0)")
+			"$(wire 2 "$wire_wan_far" "$wire_wan" 0)" "$(wire 3 "$wire_lan_far" "$wire_lan" 0)" \
+			"$(if has router && has home; then wire 4 "$wire_home_far" "$wire_home" 0; fi)")
 		;;
 	vps) read -rd '' -a arguments < <(echo "${arguments[@]}" "$(wire 0 "$wire_vps" "$wire_vps_far" 1)") ;;
-	home) read -rd '' -a arguments < <(echo "${arguments[@]}" "$(wire 0 "$wire_lan" "$wire_lan_far" 2)") ;;
+	home) read -rd '' -a arguments < <(echo "${arguments[@]}" "$(wire 0 "$wire_home" "$wire_home_far" 3)") ;;
 	router)
 		read -rd '' -a arguments < <(echo "${arguments[@]}" "$(wire 0 "$wire_lan" "$wire_lan_far" 2)" \
 			"$(wire 1 "$wire_wan" "$wire_wan_far" 2)")

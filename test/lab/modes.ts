@@ -2,7 +2,7 @@
 export type Mode = {
   /** What the lab is booted with: `scripts/lab up --vps … --home …`. */
   readonly vps: "ifupdown" | "networkd";
-  readonly home: "openwrt" | "linux";
+  readonly home: "openwrt" | "linux" | "both";
   /** The example in `inventory/`. */
   readonly site: string;
   /** The site's hosts, in ds4's order. */
@@ -52,6 +52,15 @@ export const modes = {
     hosts: ["vps", "home"],
     tests: [every, "linux"],
     bounded: [...often, "linux"],
+  },
+  /** The end of the tunnel moves from one host at home to the other. */
+  move: {
+    vps: "ifupdown",
+    home: "both",
+    site: "example",
+    hosts: ["vps", "router", "home"],
+    tests: ["move"],
+    bounded: ["move"],
   },
 } as const satisfies Record<string, Mode>;
 

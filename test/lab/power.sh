@@ -2,7 +2,7 @@
 # Power cuts and resets, and what runs now. Sourced by scripts/lab.
 
 set_power() {
-	case ${1-} in vps | "${machines[2]}") ;; *) die "power: vps or ${machines[2]}" ;; esac
+	if [ "${1:-world}" = world ] || ! has "$1"; then die "power: one of ${machines[*]:1}"; fi
 	close_connections "$1"
 	case ${2-} in
 	off) stop_machine "$1" ;;
@@ -37,6 +37,6 @@ lab_status() {
 		printf '%-9s%-9s%-9s%-32s%s\n' "$name" "$word" "$pid" \
 			"$(cat "$state/image.$name" 2>/dev/null || echo -)" "127.0.0.1:${!port:--}"
 	done
-	echo "ssh -F $state/ssh_config vps|${machines[2]}|world|vps6|vps-admin"
+	echo "ssh -F $state/ssh_config $(printf '%s|' "${machines[@]}")vps6|vps-admin"
 	return $all
 }

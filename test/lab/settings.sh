@@ -7,15 +7,19 @@
 	state=${DS4_LAB_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/ds4-lab}
 	cache=${DS4_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ds4-lab}
 	suite=bookworm
-	# At home there is an OpenWrt router, or a Debian as the home server (up --home linux).
-	machines=(world vps router)
-	[ ! -e "$state/image.home" ] || machines=(world vps home)
+	# At home there is an OpenWrt router, or a Debian as the home server, or both (up --home).
+	machines=(world vps)
+	for name in router home; do [ ! -e "$state/image.$name" ] || machines+=("$name"); done
+	[ ${#machines[@]} -gt 2 ] || machines+=(router)
 }
 
 case $(uname -m) in
 x86_64) arch=amd64 qemu=qemu-system-x86_64 qemu_package=qemu-system-x86 ;;
 *) echo "lab: only x86_64 machines can run the lab, this is $(uname -m)" >&2 && exit 1 ;;
 esac
+
+# Whether a machine is one of them.
+has() { case " ${machines[*]} " in *" $1 "*) ;; *) return 1 ;; esac }
 
 say() { printf 'lab: %s\n' "$*" >&2; }
 die() {

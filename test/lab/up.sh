@@ -15,15 +15,18 @@ lab_up() {
 	[ -n "$variant" ] || variant=$(sed -n 's/^vps-\([a-z]*\)-.*/\1/p' "$state/image.vps" 2>/dev/null)
 	case ${variant:=ifupdown} in ifupdown | networkd) ;; *) die "up: --vps is ifupdown or networkd" ;; esac
 
-	case ${home:=$([ "${machines[2]}" = home ] && echo linux || echo openwrt)} in openwrt | linux) ;; *) die "up: --home is openwrt or linux" ;; esac
-	if [ "$home" = linux ] && [ "${machines[2]}" != home ]; then
-		change_home home
-	elif [ "$home" = openwrt ] && [ "${machines[2]}" != router ]; then
-		change_home router
-	fi
+	case $home in
+	'') ;;
+	openwrt) change_home router ;;
+	linux) change_home home ;;
+	both) change_home router home ;;
+	*) die "up: --home is openwrt, linux or both" ;;
+	esac
 
 	local -A image built=([world]=world [vps]="vps-$variant" [router]=router [home]="home-$variant")
-	build_all world "vps-$variant" "${built[${machines[2]}]}"
+	local wanted=()
+	for name in "${machines[@]}"; do wanted+=("${built[$name]}"); done
+	build_all "${wanted[@]}"
 	for name in "${machines[@]}"; do image[$name]=$(image_of "${built[$name]}") || exit 1; done
 	if all_running; then
 		say "already up"
@@ -52,11 +55,12 @@ lab_up() {
 	say "up in $SECONDS s"
 }
 
-# Another machine at home, and nothing left of the one that was there.
+# Other machines at home, and nothing left of those that were there.
 change_home() {
+	[ "${machines[*]:2}" != "$*" ] || return 0
 	lab_down
-	rm -f "$state"/{image.,}"${machines[2]}"{,.qcow2,.console}
-	machines=(world vps "$1")
+	rm -f "$state"/{image.,}{router,home}{,.qcow2,.console}
+	machines=(world vps "$@")
 }
 
 # Whether each machine runs, and from the image it should.

@@ -11,6 +11,7 @@ import {
   startClean,
   startFrom,
 } from "../machines.js";
+import { everything } from "../modes.js";
 import { snapshotOf, snapshots } from "../snapshot.js";
 import { client, expectNoPath, publicIPv4, relayed, request } from "../visitor.js";
 
@@ -48,16 +49,22 @@ beforeAll(async () => {
 });
 
 describe("a relay", patience, () => {
-  test("to a server that is silent isn't taken for one that works: the VPS goes back", async () => {
-    await must("server", silent);
-    const { result, errors } = await ds4Json("apply", site, "--yes");
-    await must("server", answering);
-    expect(result).toBe("failed");
-    expect(errors[0]?.message).toMatch(/not proved: answer: \[2001:db8:100::210\]:80 doesn't answer the VPS/);
-    expect(errors[0]?.message).toContain("The VPS is back where it was.");
-    expect(errors[0]?.hint).toContain("does the home's router let TCP 80 to it in by IPv6");
-    expect(await snapshots()).toEqual(before);
-  });
+  // Another proof that fails is seen below, where there was a tunnel before.
+  test.runIf(everything)(
+    "to a server that is silent isn't taken for one that works: the VPS goes back",
+    async () => {
+      await must("server", silent);
+      const { result, errors } = await ds4Json("apply", site, "--yes");
+      await must("server", answering);
+      expect(result).toBe("failed");
+      expect(errors[0]?.message).toMatch(
+        /not proved: answer: \[2001:db8:100::210\]:80 doesn't answer the VPS/,
+      );
+      expect(errors[0]?.message).toContain("The VPS is back where it was.");
+      expect(errors[0]?.hint).toContain("does the home's router let TCP 80 to it in by IPv6");
+      expect(await snapshots()).toEqual(before);
+    },
+  );
 
   describe("that is up", () => {
     beforeAll(startApplied);
@@ -113,7 +120,7 @@ describe("a relay to a name", patience, () => {
     must("vps", `sed -i '/home.example/d' /etc/hosts; echo '${address} home.example' >>/etc/hosts`);
   const reached = async () => (await request("client", `http://${publicIPv4}/`)).reached;
 
-  test("that nobody knows is refused by its proof", async () => {
+  test.runIf(everything)("that nobody knows is refused by its proof", async () => {
     const { result, errors } = await ds4Json("apply", ...named(), "--yes");
     expect(result).toBe("failed");
     expect(errors[0]?.message).toContain("the VPS finds no IPv6 address for home.example");
