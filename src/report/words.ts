@@ -6,9 +6,9 @@ import { serversOf } from "../inventory/site.js";
 export function inWords(hosts: readonly HostName[]) {
   return hosts.length > 1
     ? {
-        all: "both hosts",
+        all: hosts.length > 2 ? "all hosts" : "both hosts",
         verb: (_one: string, many: string) => many,
-        those: "the two hosts",
+        those: hosts.length > 2 ? "the hosts" : "the two hosts",
         themselves: "themselves",
       }
     : { all: "the VPS", verb: (one: string, _many: string) => one, those: "the VPS", themselves: "itself" };

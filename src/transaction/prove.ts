@@ -1,6 +1,5 @@
 import { countChanges, namesOf, planSite } from "../converge/plan-site.js";
 import { read, readHosts, type Shells } from "../converge/read.js";
-import type { Section } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
 import { hostEntries } from "../core/step.js";
 import { homeHost } from "../hosts/home/facts.js";
@@ -12,7 +11,7 @@ import type { Undertaking } from "./undertaking.js";
 
 /**
  * Shows what the change has come to, over connections that were opened after it: both hosts read again, packets on
- * the new way, and everything that worked before. Two scripts at home, where there is a host, and one on the VPS.
+ * the new way, and everything that worked before. Two scripts on each host at home, and one on the VPS.
  * @throws HostError, ConnectError where something can't be seen at all.
  */
 export async function prove(
@@ -27,17 +26,26 @@ export async function prove(
     vps: [...(proof === undefined ? [] : [proof.visitor]), probes.vps],
   });
   // Now that the visitor has been there.
-  const counters = proof?.counters?.probe;
-  const [home, shell] = hostEntries<Shell>(shells).find(([host]) => host !== "vps") ?? [];
-  const connections = home && probes[home];
-  const sections =
-    shell && connections
-      ? await read(shell, [...(counters === undefined ? [] : [counters]), connections])
-      : new Map<string, Section>();
+  const { counters } = proof ?? {};
+  const seen = await Promise.all(
+    hostEntries<Shell>(shells)
+      .filter(([host]) => host !== "vps")
+      .map(async ([host, shell]) => {
+        const own = [counters?.host === host ? counters.probe : undefined, probes[host]];
+        return [
+          host,
+          await read(
+            shell,
+            own.filter((probe) => probe !== undefined),
+          ),
+        ] as const;
+      }),
+  );
+  const atHome = seen.find(([host]) => host === counters?.host)?.[1];
   const left = planSite(reading, target);
   const path = proof?.judge({
     visitor: reading.vps.sections.get("visitor"),
-    counters: counters && sections.get(counters.name),
+    counters: counters && atHome?.get(counters.probe.name),
     vendor: reading.vps.facts.vendor,
   });
   // The router's own ping of the public IPv4 says nothing where it goes home and isn't answered there, or went home
@@ -58,16 +66,14 @@ export async function prove(
       before?.vps ?? new Map(),
       readConnections(reading.vps.sections.get("connections")),
     ),
-    ...(home === undefined
-      ? []
-      : [
-          judgeConnections(
-            home === "home" ? homeHost.name : home,
-            before?.[home] ?? new Map(),
-            readConnections(sections.get("connections")),
-            (name) => silent && name.includes("provider's IPv4"),
-          ),
-        ]),
+    ...seen.map(([host, sections]) =>
+      judgeConnections(
+        host === "home" ? homeHost.name : host,
+        before?.[host] ?? new Map(),
+        readConnections(sections.get("connections")),
+        (name) => silent && name.includes("provider's IPv4"),
+      ),
+    ),
   ];
 }
 
