@@ -52,6 +52,12 @@ export function makeHomeDesign(site: Site, vps: VpsFacts, facts: HomeFacts): Hom
     notes: [
       ...design.notes,
       `the home's own router has to let IPv6 protocol 4 through, from ${design.local} to ${end.address} and back`,
+      // Its connection tracking admits what looks like the former tunnel's packets (generic timeout: 600 s).
+      ...(vps.owned?.tunnel?.atHome === "router"
+        ? [
+            "see to that first: the router knows the former tunnel's packets for some 10 minutes, and lets them through that long whatever its rules say, so a proof can't show it",
+          ]
+        : []),
       ...(behind.length === 0
         ? []
         : [
