@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { background, mode, must, on, viaTunnel } from "./machines.js";
+import { background, must, on, viaTunnel } from "./machines.js";
 
 export const publicIPv4 = "203.0.113.144";
 export const server = "192.168.1.210";
@@ -48,8 +48,6 @@ export async function expectEveryProtocol(): Promise<void> {
   expect(udp).toMatch(new RegExp(`^${visitor} \\d+ hello`));
   if (!viaTunnel) return;
   await must("client", `ping -c 2 -W 5 ${publicIPv4}`);
-  // To a server that is the home machine itself, associations were seen to be reset or silent: README, Limits.
-  if (mode.home === "linux") return;
   const sctp = await must("client", `(echo; sleep 2) | ncat --sctp -w 5 ${publicIPv4} 9000`);
   expect(sctp).toMatch(new RegExp(`^${client} \\d+`));
 }
