@@ -25,8 +25,11 @@ import { expectNoPath, expectPath } from "../visitor.js";
  * `scripts/faults` runs all: every fault at every marker of every change, on each host.
  */
 const everything = process.env.DS4_FAULTS === "all";
-/** Which of all are wanted, by their names in the table. */
 const pattern = new RegExp(process.env.DS4_FAULTS_PATTERN ?? "");
+const [part = 1, parts = 1] = (process.env.DS4_FAULTS_PART ?? "1/1").split("/").map(Number);
+let matching = 0;
+/** Which of all are wanted: by their names in the table, and of those each N-th. To be asked once for each, in order. */
+const wanted = (name: string) => pattern.test(name) && matching++ % parts === part - 1;
 /** A relay takes a package, which an emulated machine installs slowly. */
 const confirmWithin = viaTunnel ? 60 : 120;
 
@@ -145,7 +148,7 @@ const relay: readonly Part[] = [
   ["teardown", "Ctrl-C", "vps", "vps: chains relay"],
 ];
 
-const part = !viaTunnel ? relay : thorough ? throughTunnel : throughTunnel.slice(0, 1);
+const bounded = !viaTunnel ? relay : thorough ? throughTunnel : throughTunnel.slice(0, 1);
 
 describe("a change in the middle of which something goes wrong", () => {
   beforeAll(async () => {
@@ -168,7 +171,7 @@ describe("a change in the middle of which something goes wrong", () => {
 
   // Each goes on from where the one before it ended, if it can: nothing stands in the way of the next change.
   let state = "";
-  test.skipIf(everything).each([...part])("%s: %s (%s) at %s", async (command, name, host, marker) => {
+  test.skipIf(everything).each([...bounded])("%s: %s (%s) at %s", async (command, name, host, marker) => {
     const fault = faults.find((one) => one.name === name);
     if (fault === undefined) throw new Error(`no fault is called ${name}`);
     if (state !== (command === "apply" ? "before" : "applied")) await start(command);
@@ -191,7 +194,7 @@ describe("a change in the middle of which something goes wrong", () => {
       for (const { host, line } of markers) {
         for (const fault of faults) {
           const name = title(command, fault, host, line);
-          if (!pattern.test(name)) continue;
+          if (!wanted(name)) continue;
           await start(command);
           try {
             await strike(command, fault, host, line);
@@ -206,7 +209,7 @@ describe("a change in the middle of which something goes wrong", () => {
     },
   );
 
-  test.each(conditions.filter(({ name, seldom }) => (everything ? pattern.test(name) : thorough && !seldom)))(
+  test.each(conditions.filter(({ name, seldom }) => (everything ? wanted(name) : thorough && !seldom)))(
     "$name",
     async ({ name, prepare, mend, ends }) => {
       await startClean();
