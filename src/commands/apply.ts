@@ -1,5 +1,6 @@
 import chalk from "chalk";
-import { aimFor, checkUnconfirmed, countChanges, planSite } from "../converge/plan-site.js";
+import { aimFor, countChanges } from "../converge/plan-site.js";
+import { checkUnconfirmed } from "../converge/unconfirmed.js";
 import { describeProofs } from "../report/human.js";
 import { waysHome } from "../report/words.js";
 import { type ConvergeOptions, converge, runsOfChange } from "./converge.js";
@@ -13,8 +14,7 @@ export function apply(name: string | undefined, options: ConvergeOptions): Promi
     withHosts(site, options, progress, { expectedRuns: runsOfChange, lock: true }, async (session) => {
       checkUnconfirmed(site, session.reading);
       const reading = await measured(site, session.shells, session.reading, progress);
-      const { target, design } = aimFor(site, reading);
-      const plan = planSite(reading, target);
+      const { target, plan, design } = aimFor(site, reading);
       const way = waysHome(design.entrances);
       const common = {
         ...listDesign(site, design),

@@ -4,7 +4,7 @@ import { relayScript, stopRelay } from "../bench/relay.js";
 import { longestSeconds, runLine } from "../bench/run-line.js";
 import { summarize } from "../bench/statistics.js";
 import { waysOf } from "../bench/ways.js";
-import { aimFor, countChanges, planSite } from "../converge/plan-site.js";
+import { aimFor, countChanges } from "../converge/plan-site.js";
 import { Ds4Error } from "../core/errors.js";
 import { beforePort, canonicalIPv6 } from "../inventory/addresses.js";
 import { serversOf } from "../inventory/site.js";
@@ -34,8 +34,8 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
   return runCommand("bench", name, options, (site, progress) => {
     const load = readLoad(options, serversOf(site)[0] ?? "");
     return withHosts(site, options, progress, { expectedRuns: 3 }, async (session) => {
-      const { target, design } = aimFor(site, session.reading);
-      if (countChanges(planSite(session.reading, target)) > 0) {
+      const { plan, design } = aimFor(site, session.reading);
+      if (countChanges(plan) > 0) {
         throw new Ds4Error(`${site.name} is not in sync, so its way home can't be measured`, {
           hint: `'ds4 status ${site.name}' shows what differs, 'ds4 apply ${site.name}' sets it right`,
         });

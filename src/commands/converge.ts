@@ -78,7 +78,7 @@ export async function converge(
     before: reading,
     target,
     plan,
-    arming: { ...lease, command },
+    arming: { ...lease, command, hosts: hostsOf(site) },
     confirmWithin: options.confirmWithin,
   };
   const proofs = await onInterrupt(interrupt, () =>

@@ -1,5 +1,5 @@
 import chalk from "chalk";
-import { aimFor, changeScripts, countChanges, planSite } from "../converge/plan-site.js";
+import { aimFor, changeScripts, countChanges } from "../converge/plan-site.js";
 import { describePlan } from "../report/human.js";
 import { measured } from "./measured.js";
 import { howMany, listChanges, listDesign, runCommand } from "./run.js";
@@ -13,8 +13,7 @@ export function plan(
   return runCommand("plan", name, options, (site, progress) =>
     withHosts(site, options, progress, { expectedRuns: 1 }, async ({ shells, reading: first }) => {
       const reading = await measured(site, shells, first, progress);
-      const { target, design } = aimFor(site, reading);
-      const changes = planSite(reading, target);
+      const { plan: changes, design } = aimFor(site, reading);
       const inSync = countChanges(changes) === 0;
       const scripts = changeScripts(changes);
       return {

@@ -1,5 +1,6 @@
 import chalk from "chalk";
 import { readHosts } from "../converge/read.js";
+import { armedElsewhere } from "../converge/unconfirmed.js";
 import { undoNow } from "../core/dead-man-switch.js";
 import { Ds4Error } from "../core/errors.js";
 import { onHosts } from "../core/step.js";
@@ -28,12 +29,20 @@ export function rollback(name: string | undefined, options: CommonOptions): Prom
           hint: `'ds4 status ${site.name}' shows what is there; the README's 'Undoing it by hand' removes it`,
         });
       }
+      // Ones that this inventory doesn't name have switches of their own.
+      const notes = armedElsewhere(site, reading).map(
+        (host) =>
+          `the ${host}, which isn't in ${site.file}, goes back by itself in ${first.secondsLeft} s, or at its next boot`,
+      );
       return {
         result: "rolled-back",
         exitCode: 0,
         changes: [],
-        notes: [],
-        text: `${chalk.green("✔")} ${waiting.map(({ host }) => host).join(" and ")} went back to how things were before 'ds4 ${first.command}' by ${first.by}`,
+        notes,
+        text: [
+          `${chalk.green("✔")} ${waiting.map(({ host }) => host).join(", ")} went back to how things were before 'ds4 ${first.command}' by ${first.by}`,
+          ...notes.map((note) => `  ${note}`),
+        ].join("\n"),
       };
     }),
   );

@@ -13,8 +13,7 @@ export function status(name: string | undefined, options: CommonOptions): Promis
   return runCommand("status", name, options, (site, progress) =>
     withHosts(site, options, progress, { expectedRuns: 1 }, async ({ reading }) => {
       const untouched = countChanges(planSite(reading, nothing)) === 0;
-      const { target, design } = aimFor(site, reading);
-      const plan = planSite(reading, target);
+      const { plan, design } = aimFor(site, reading);
       const waiting = listUnconfirmed(reading);
       const inSync = countChanges(plan) === 0;
       const way = waysHome(design.entrances);

@@ -1,5 +1,6 @@
 import chalk from "chalk";
-import { checkOwner, checkUnconfirmed, countChanges, nothing, planSite } from "../converge/plan-site.js";
+import { aimForNothing, countChanges } from "../converge/plan-site.js";
+import { checkUnconfirmed } from "../converge/unconfirmed.js";
 import { hostsOf } from "../inventory/site.js";
 import { describeProofs } from "../report/human.js";
 import { inWords } from "../report/words.js";
@@ -13,9 +14,8 @@ export function teardown(name: string | undefined, options: ConvergeOptions): Pr
     withHosts(site, options, progress, { expectedRuns: runsOfChange, lock: true }, async (session) => {
       const { reading } = session;
       const { all, verb, those } = inWords(hostsOf(site));
-      checkOwner(site, reading);
       checkUnconfirmed(site, reading);
-      const plan = planSite(reading, nothing);
+      const { target, plan } = aimForNothing(site, reading);
       const common = { changes: listChanges(plan), notes: [] };
       if (countChanges(plan) === 0) {
         const text = `${chalk.green("✔")} nothing to do: nothing of ds4's is on ${those}`;
@@ -24,7 +24,7 @@ export function teardown(name: string | undefined, options: ConvergeOptions): Pr
       const proofs = await converge(
         site,
         session,
-        { command: "teardown", reading, target: nothing, plan },
+        { command: "teardown", reading, target, plan },
         options,
         progress,
       );

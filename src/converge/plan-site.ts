@@ -1,7 +1,14 @@
 import { ConflictError } from "../core/errors.js";
 import { type HostPlan, type HostState, planHost, renderPlan, stages, stagesOf } from "../core/plan.js";
 import { group } from "../core/script.js";
-import { type Conflict, type HostName, hostEntries, mapHosts, type PerHost } from "../core/step.js";
+import {
+  type Conflict,
+  type HostName,
+  hostEntries,
+  mapHosts,
+  type PerHost,
+  type Step,
+} from "../core/step.js";
 import type { Site } from "../inventory/site.js";
 import { modeOf } from "../modes/index.js";
 import type { SiteDesign } from "../modes/mode.js";
@@ -21,19 +28,43 @@ export const nothing: Target = { vps: new Map() };
 export function aimFor(
   site: Site,
   reading: Reading,
-): { readonly target: Target; readonly design: SiteDesign } {
+): { readonly target: Target; readonly plan: SitePlan; readonly design: SiteDesign } {
   checkOwner(site, reading);
   const { vps, router, home } = reading;
   const facts = { vps: vps.facts, router: router?.facts, home: home?.facts };
   const design = modeOf(site).design(site, facts);
-  const all = [...design.conflicts, ...space(reading)];
-  const [first, ...more] = all;
-  if (first !== undefined) {
-    throw new ConflictError([first, ...more].map(({ host, message }) => `${host}: ${message}`).join("\n"), {
-      hint: all.map(({ hint }) => hint).join("\n"),
-    });
-  }
-  return { target: design.desired, design };
+  const target = design.desired;
+  const plan = planSite(reading, target);
+  refuse([...design.conflicts, ...space(reading), ...hindrancesOf(reading, plan)]);
+  return { target, plan, design };
+}
+
+/** The state that `teardown` goes to. @throws ConflictError where the hosts don't allow it. */
+export function aimForNothing(
+  site: Site,
+  reading: AnyReading,
+): { readonly target: Target; readonly plan: SitePlan } {
+  checkOwner(site, reading);
+  const plan = planSite(reading, nothing);
+  refuse(hindrancesOf(reading, plan));
+  return { target: nothing, plan };
+}
+
+function refuse(conflicts: readonly Conflict[]): void {
+  if (conflicts.length === 0) return;
+  throw new ConflictError(conflicts.map(({ host, message }) => `${host}: ${message}`).join("\n"), {
+    hint: conflicts.map(({ hint }) => hint).join("\n"),
+  });
+}
+
+/** What the steps that have something to change would harm, on whichever host. */
+function hindrancesOf(reading: AnyReading, plan: SitePlan): readonly Conflict[] {
+  return hostEntries(plan).flatMap(([host, { changes }]) => {
+    const steps: readonly Step<never, never>[] = stepsOf[host];
+    return steps
+      .filter(({ name }) => changes.some(({ step }) => step === name))
+      .flatMap((step) => step.hindrances?.(reading[host]?.facts as never) ?? []);
+  });
 }
 
 /** What turns the hosts as they were read into `target`. */
@@ -113,21 +144,6 @@ function space(reading: AnyReading): readonly Conflict[] {
   );
 }
 
-/** A change that nobody has confirmed would be taken back in the middle of ours. */
-export function checkUnconfirmed(site: Site, reading: AnyReading): void {
-  for (const [host, { facts }] of hostEntries(reading)) {
-    const armed = facts.armed;
-    if (armed !== undefined) {
-      throw new ConflictError(
-        `'ds4 ${armed.command}' by ${armed.by} (begun ${armed.since}) is not confirmed on the ${host}, which goes back by itself ${armed.secondsLeft > 0 ? `in ${armed.secondsLeft} s` : "at its next boot"}`,
-        {
-          hint: `wait for it, or 'ds4 rollback ${site.name}' takes it back now; 'ds4 confirm ${site.name}' proves it and keeps it`,
-        },
-      );
-    }
-  }
-}
-
 /**
  * A host carries one site; another one's things would be taken for this one's. And a tunnel goes with both its ends.
  */
@@ -145,7 +161,7 @@ export function checkOwner(site: Site, reading: AnyReading): void {
     throw new ConflictError(
       `the VPS carries a tunnel of this site, and what ends it at home, ${end === "home" ? "a Linux machine" : "a router"}, isn't in the inventory`,
       {
-        hint: `put '${end}: …' back into ${site.file}${site.mode === "relay" ? ", also with 'mode: relay'" : `, and say 'tunnel: { end: ${site.tunnel.end} }'`}: then what it has of the tunnel is taken away in the same run; after that it can be left out`,
+        hint: `put '${end}: …' back into ${site.file}${site.mode === "relay" ? ", also with 'mode: relay'" : `, and say 'tunnel: { end: ${site.tunnel.end} }'`}: then what it has of the tunnel is taken away in the same run; after that it can be left out (if it is gone for good: README, 'What can go wrong')`,
       },
     );
   }

@@ -69,8 +69,8 @@ export async function readHosts(site: Site, shells: Shells, more: More = {}): Pr
 export type More = Readonly<Partial<Record<HostName, readonly Probe[]>>>;
 
 /**
- * The same for a change, with all hosts' locks taken first: the VPS's, then that of the host at home, so that of two
- * runs one gets both. Costs a round trip more. @throws ConflictError that names who has the lock.
+ * The same for a change, with all hosts' locks taken first: the VPS's, then one after the other at home, so that of two
+ * runs one gets them all. Costs a round trip more. @throws ConflictError that names who has the lock.
  */
 export async function lockAndRead(site: Site, shells: Shells, lease: Lease): Promise<Reading> {
   const probe = lockProbe(lease);
@@ -207,7 +207,9 @@ function parseSteps<Facts>(
  * trip, on the VPS alone, at the first `apply` and when the path has shrunk.
  */
 export async function withPath(site: Site, shells: Shells, reading: Reading): Promise<Reading> {
-  const known = (reading.vps.facts.path?.answered.length ?? 0) > 0;
+  const { path: measured, owned } = reading.vps.facts;
+  // What was measured last was the way to the tunnel's end of then.
+  const known = (measured?.answered.length ?? 0) > 0 && owned?.tunnel?.atHome === site.tunnel.end;
   const target = site.tunnel.mtu !== undefined || known ? undefined : addressAtHome(site, reading);
   if (target === undefined) return reading;
   const { stdout, code } = await shells.vps.run(measurePath(target));

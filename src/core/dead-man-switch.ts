@@ -1,5 +1,5 @@
 import { group, quote, writeFile } from "./script.js";
-import type { HostName } from "./step.js";
+import { type HostName, hostNames } from "./step.js";
 
 /**
  * The dead-man switch of a host: a script that puts everything back, and three who run it unless the change was
@@ -19,6 +19,8 @@ export type Arming = {
   /** Of this run: hexadecimal digits. */
   readonly run: string;
   readonly command: "apply" | "teardown";
+  /** All hosts of the change: an inventory may name others by now. */
+  readonly hosts: readonly HostName[];
   /** Who began the change, `user@laptop`, and when by the laptop's clock. */
   readonly by: string;
   readonly since: string;
@@ -116,7 +118,8 @@ export function armLines(
   seconds: number,
   undo: readonly string[],
 ): readonly string[] {
-  const fields = { run: arming.run, command: arming.command, by: arming.by, since: arming.since };
+  const { run, command, hosts, by, since } = arming;
+  const fields = { run, command, hosts: hosts.join(","), by, since };
   const text = Object.entries(fields).map(([name, value]) => `${name}=${value}\n`);
   return [
     `mkdir -p -m 700 ${runFolder} ${folder}; rm -f ${runFolder}/change`,
@@ -202,6 +205,7 @@ export function parseSwitch(text: string): Armed | undefined {
   return {
     run: field("run"),
     command: field("command") === "teardown" ? "teardown" : "apply",
+    hosts: hostNames.filter((host) => field("hosts").split(",").includes(host)),
     by: field("by"),
     since: field("since"),
     secondsLeft: sameBoot && Number.isFinite(left) ? Math.max(0, left) : 0,

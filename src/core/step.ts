@@ -59,6 +59,8 @@ export interface Step<World, Facts> {
   render(changes: readonly Change[], context: RenderContext): readonly string[];
   /** What somebody else has where this step's items have to go. */
   conflicts?(world: World): readonly Conflict[];
+  /** What of somebody else's a change of this step's items would harm, also a removal. */
+  hindrances?(facts: Facts): readonly Conflict[];
 }
 
 /** What stands in the way of a change, and what to do about it. */

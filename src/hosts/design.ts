@@ -37,8 +37,8 @@ const overhead = 40;
 export type HomeSide = Pick<Design, "remote" | "slots"> & {
   /** MTU of the device that carries the tunnel there. */
   readonly mtu: number;
-  /** The way by which the laptop came in. */
-  readonly way: readonly Peer[];
+  /** The ways by which the laptop came to the hosts at home. */
+  readonly ways: readonly Peer[];
   readonly earlierRules: readonly EarlierRule[];
 };
 
@@ -71,7 +71,7 @@ export function makeDesign<Side extends HomeSide>(
       `the path between both ends could not be measured: the MTU ${mtu} is that of their links, less ${overhead}`,
     );
   }
-  const entrances = findEntrances(site, vps, side.way, own);
+  const entrances = findEntrances(site, vps, side.ways, own);
   for (const entrance of entrances)
     if (entrance.keepPorts.length > 0)
       notes.push(

@@ -29,13 +29,11 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
   const relay = mode === "relay";
   const set = (path: Path) => isSet(valueAt(path));
   const end = read("tunnel.end");
-  if (relay ? set(["router"]) && set(["home"]) : end === undefined && set(["router"]) && set(["home"]))
+  if (!relay && !set(["tunnel", "end"]) && set(["router"]) && set(["home"]))
     add(
       ["home"],
       "router says already what ends the tunnel at home",
-      relay
-        ? "Keep the one that ended it."
-        : "Keep one of the two; or say which one it is, `tunnel: { end: home }`: what a former tunnel left on the other one is taken away then.",
+      "Keep one of the two; or say which one it is, `tunnel: { end: home }`: what a former tunnel left on the other one is taken away then.",
     );
   if (!relay && end !== undefined && !set([end]))
     add(
@@ -53,6 +51,12 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
         `${JSON.stringify(target.text)} is the VPS itself`,
         `vps.ssh and ${key}.ssh are two hosts.`,
       );
+  if (router && home && sameHost(router, home))
+    add(
+      ["home", "ssh"],
+      `${JSON.stringify(home.text)} is the router itself`,
+      "router.ssh and home.ssh are two hosts.",
+    );
 
   for (const key of ["router", "home"] as const) {
     const [vpsEnd, homeEnd] = [read("vps.endpoint"), read(`${key}.endpoint`)];
@@ -96,14 +100,15 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
         "With `mode: relay`, leave it out: LAN hosts that use the public IPv4 go by the VPS.",
       );
   } else if (set(["home"]) && end !== "router") {
+    const withHome = `With ${end === "home" ? "`end: home`" : "home"}, leave it out`;
     for (const path of wayOut.filter((path) => valueAt(path) === "isp"))
       add(
         path,
-        "isp takes an OpenWrt router at home",
-        "With home, leave it out: what the servers begin leaves with the public IPv4.",
+        "isp takes an OpenWrt router that ends the tunnel",
+        `${withHome}: what the servers begin leaves with the public IPv4.`,
       );
     if (valueAt(["hairpin"]) === "router")
-      add(["hairpin"], "no OpenWrt router ends the tunnel of this site", "With home, leave it out.");
+      add(["hairpin"], "no OpenWrt router ends the tunnel of this site", `${withHome}.`);
   }
   const named = entries.flatMap((_, at): readonly Named[] => {
     const path = ["forward", at, "server"];

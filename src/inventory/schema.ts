@@ -123,6 +123,14 @@ export function jsonSchema(): Record<string, unknown> {
       if: { required: ["router", "home"] },
       // biome-ignore lint/suspicious/noThenProperty: likewise.
       then: { required: ["tunnel"], properties: { tunnel: { required: ["end"] } } },
+      allOf: ["router", "home"].map((end) => ({
+        if: {
+          required: ["tunnel"],
+          properties: { tunnel: { required: ["end"], properties: { end: { const: end } } } },
+        },
+        // biome-ignore lint/suspicious/noThenProperty: likewise.
+        then: { required: [end] },
+      })),
     },
   };
 }

@@ -41,9 +41,9 @@ function tunnelTo<W extends World>(of: {
 export const routerTunnel = tunnelTo<RouterWorld>({
   host: "router",
   steps: routerSteps,
-  world: (site, { vps, router }) => {
+  world: (site, { vps, router, home }) => {
     if (router === undefined) throw new Error("a site without a router");
-    return { site, vps, router, design: makeRouterDesign(site, vps, router) };
+    return { site, vps, router, design: makeRouterDesign(site, vps, router, home?.way) };
   },
   atHome: ({ site, design }) => atRouter(site, design),
 });
@@ -52,9 +52,9 @@ export const routerTunnel = tunnelTo<RouterWorld>({
 export const homeTunnel = tunnelTo<HomeWorld>({
   host: "home",
   steps: homeSteps,
-  world: (site, { vps, home }) => {
+  world: (site, { vps, router, home }) => {
     if (home === undefined) throw new Error("a site without a Linux machine at home");
-    return { site, vps, home, design: makeHomeDesign(site, vps, home) };
+    return { site, vps, home, design: makeHomeDesign(site, vps, home, router?.way) };
   },
   atHome: ({ site, design }) => atLinux(site, design),
 });

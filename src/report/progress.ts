@@ -47,8 +47,8 @@ const words: Readonly<Record<Phase, readonly [running: string, done: string]>> =
 const titleFor = (hosts: readonly HostName[]) => (where: Place) =>
   where === "all" ? hosts.join(", ") : where;
 const goBack = (hosts: readonly HostName[], seconds: number) => {
-  const { verb, themselves } = inWords(hosts);
-  return `${verb("it goes", "both go")} back by ${themselves} in ${seconds} s`;
+  const { pronoun, verb, themselves } = inWords(hosts);
+  return `${pronoun} ${verb("goes", "go")} back by ${themselves} in ${seconds} s`;
 };
 
 /** Nothing at all, for --json. */

@@ -7,11 +7,18 @@ export function inWords(hosts: readonly HostName[]) {
   return hosts.length > 1
     ? {
         all: hosts.length > 2 ? "all hosts" : "both hosts",
+        pronoun: hosts.length > 2 ? "all" : "both",
         verb: (_one: string, many: string) => many,
         those: hosts.length > 2 ? "the hosts" : "the two hosts",
         themselves: "themselves",
       }
-    : { all: "the VPS", verb: (one: string, _many: string) => one, those: "the VPS", themselves: "itself" };
+    : {
+        all: "the VPS",
+        pronoun: "it",
+        verb: (one: string, _many: string) => one,
+        those: "the VPS",
+        themselves: "itself",
+      };
 }
 
 /** `203.0.113.144 -> 192.168.1.210, 192.168.1.211`, for each public IPv4. */

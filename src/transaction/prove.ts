@@ -1,13 +1,15 @@
 import { countChanges, namesOf, planSite } from "../converge/plan-site.js";
 import { read, readHosts, type Shells } from "../converge/read.js";
-import type { Shell } from "../core/shell.js";
-import { hostEntries } from "../core/step.js";
+import { hostEntries, onHosts } from "../core/step.js";
 import { homeHost } from "../hosts/home/facts.js";
+import { vpsHost } from "../hosts/vps/facts.js";
 import { readConnections } from "../proof/connections.js";
 import { judgeConnections, type Proof } from "../proof/judge.js";
 import { type Before, connectionProbes } from "./arm.js";
 import { Setback } from "./failure.js";
 import type { Undertaking } from "./undertaking.js";
+
+const names = { vps: vpsHost.name, router: "router", home: homeHost.name } as const;
 
 /**
  * Shows what the change has come to, over connections that were opened after it: both hosts read again, packets on
@@ -27,25 +29,18 @@ export async function prove(
   });
   // Now that the visitor has been there.
   const { counters } = proof ?? {};
-  const seen = await Promise.all(
-    hostEntries<Shell>(shells)
-      .filter(([host]) => host !== "vps")
-      .map(async ([host, shell]) => {
-        const own = [counters?.host === host ? counters.probe : undefined, probes[host]];
-        return [
-          host,
-          await read(
-            shell,
-            own.filter((probe) => probe !== undefined),
-          ),
-        ] as const;
-      }),
-  );
-  const atHome = seen.find(([host]) => host === counters?.host)?.[1];
+  const seen = await onHosts(shells, async (shell, host) => {
+    if (host === "vps") return reading.vps.sections;
+    const own = [counters?.host === host ? counters.probe : undefined, probes[host]];
+    return read(
+      shell,
+      own.filter((probe) => probe !== undefined),
+    );
+  });
   const left = planSite(reading, target);
   const path = proof?.judge({
     visitor: reading.vps.sections.get("visitor"),
-    counters: counters && atHome?.get(counters.probe.name),
+    counters: counters && seen[counters.host]?.get(counters.probe.name),
     vendor: reading.vps.facts.vendor,
   });
   // The router's own ping of the public IPv4 says nothing where it goes home and isn't answered there, or went home
@@ -61,17 +56,12 @@ export async function prove(
           : `still not as wanted: ${namesOf(left)}`,
     },
     ...(path?.proofs ?? []),
-    judgeConnections(
-      "VPS",
-      before?.vps ?? new Map(),
-      readConnections(reading.vps.sections.get("connections")),
-    ),
-    ...seen.map(([host, sections]) =>
+    ...hostEntries(seen).map(([host, sections]) =>
       judgeConnections(
-        host === "home" ? homeHost.name : host,
+        names[host],
         before?.[host] ?? new Map(),
         readConnections(sections.get("connections")),
-        (name) => silent && name.includes("provider's IPv4"),
+        (name) => host !== "vps" && silent && name.includes("provider's IPv4"),
       ),
     ),
   ];

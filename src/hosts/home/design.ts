@@ -1,4 +1,5 @@
 import { HostError } from "../../core/errors.js";
+import type { Peer } from "../../core/shell.js";
 import { contains4 } from "../../inventory/addresses.js";
 import { type PersistBy, type Site, serversOf } from "../../inventory/site.js";
 import { type Design, makeDesign, numberServers } from "../design.js";
@@ -21,8 +22,16 @@ export type HomeDesign = Design & {
   };
 };
 
-/** Works out a design. @throws HostError where a host lacks what it takes, with what to do about it. */
-export function makeHomeDesign(site: Site, vps: VpsFacts, facts: HomeFacts): HomeDesign {
+/**
+ * Works out a design. `others` are the ways by which the laptop came to the hosts at home that aren't its end.
+ * @throws HostError where a host lacks what it takes, with what to do about it.
+ */
+export function makeHomeDesign(
+  site: Site,
+  vps: VpsFacts,
+  facts: HomeFacts,
+  others: readonly Peer[] = [],
+): HomeDesign {
   const entry = site.home;
   if (entry === undefined) throw new Error("a site without a Linux machine at home");
   const { design, side } = makeDesign(site, vps, homeHost.name, (publicIPv4, notes) => {
@@ -41,7 +50,7 @@ export function makeHomeDesign(site: Site, vps: VpsFacts, facts: HomeFacts): Hom
       here: places.flatMap(({ server, device }) => (device === "lo" ? [server] : [])),
       behind: places.flatMap(({ server, device }) => (device === "lo" ? [] : [server])),
       mtu: facts.links.find(({ name }) => name === end.device)?.mtu ?? 1500,
-      way: facts.way ?? [],
+      ways: [...(facts.way ?? []), ...others],
       slots: numberServers(site, slotsOf(facts)),
       earlierRules: places.flatMap(({ server, device }) => earlierRules(facts.rules, server, device)),
     };
@@ -52,10 +61,10 @@ export function makeHomeDesign(site: Site, vps: VpsFacts, facts: HomeFacts): Hom
     notes: [
       ...design.notes,
       `the home's own router has to let IPv6 protocol 4 through, from ${design.local} to ${end.address} and back`,
-      // Its connection tracking admits what looks like the former tunnel's packets (generic timeout: 600 s).
-      ...(vps.owned?.tunnel?.atHome === "router"
+      // Its connection tracking takes them for the former tunnel's packets (generic timeout: 600 s since the last one).
+      ...(vps.owned?.tunnel?.atHome === "router" && vps.owned.tunnel.remote === end.address
         ? [
-            "see to that first: the router knows the former tunnel's packets for some 10 minutes, and lets them through that long whatever its rules say, so a proof can't show it",
+            "see to that first: to the router they are the former tunnel's packets, which it lets through, whatever its rules say, until 10 minutes have passed without one: so a proof can't show it",
           ]
         : []),
       ...(behind.length === 0

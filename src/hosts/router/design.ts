@@ -1,4 +1,5 @@
 import { HostError } from "../../core/errors.js";
+import type { Peer } from "../../core/shell.js";
 import { whyNotGlobal6 } from "../../inventory/addresses.js";
 import { showFlow } from "../../inventory/forwards.js";
 import { homeSendersOf, type RouterEntry, type Site, serversOf } from "../../inventory/site.js";
@@ -19,8 +20,16 @@ export type RouterDesign = Design & {
 
 const isGlobal6 = (address: string) => whyNotGlobal6(address) === undefined;
 
-/** Works out a design. @throws HostError where a host lacks what it takes, with what to do about it. */
-export function makeRouterDesign(site: Site, vps: VpsFacts, router: RouterFacts): RouterDesign {
+/**
+ * Works out a design. `others` are the ways by which the laptop came to the hosts at home that aren't its end.
+ * @throws HostError where a host lacks what it takes, with what to do about it.
+ */
+export function makeRouterDesign(
+  site: Site,
+  vps: VpsFacts,
+  router: RouterFacts,
+  others: readonly Peer[] = [],
+): RouterDesign {
   const entry = site.router;
   if (entry === undefined) throw new Error("a site without a router");
   const { design, side } = makeDesign(site, vps, "router", (publicIPv4, notes) => {
@@ -34,7 +43,7 @@ export function makeRouterDesign(site: Site, vps: VpsFacts, router: RouterFacts)
       ...zones,
       hairpin: chooseHairpin(site, router, zones.lanZone, notes),
       mtu: router.mtus.get(gateway.uplink.device ?? "") ?? 1500,
-      way: router.way ?? [],
+      ways: [...(router.way ?? []), ...others],
       slots: numberServers(site, slotsOf(router)),
       earlierRules: serversOf(site).flatMap((server) =>
         earlierRules(router.rules, server, networkOf(router, server)?.device),

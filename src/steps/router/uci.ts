@@ -174,14 +174,17 @@ export const uci: RouterStep = {
     const packages = ["network", "firewall"].filter((name) =>
       changes.some(({ id }) => id.startsWith(`${name}.`)),
     );
-    const drop = packages.map((name) => `uci revert ${name}`).join("; ");
     const removal = lines.length === 0;
     if (packages.includes("firewall")) context.finally(reloadFirewall);
+    // An undo has to work, also where somebody has staged something of theirs meanwhile.
+    const count = context.standalone ? "grep -c '^-\\{0,1\\}[a-z]*\\.ds4_'" : "wc -l";
     const staged = `{ ${packages.map((name) => `uci changes ${name}`).join("; ")}; }`;
     return [
       ...changes.map(({ id }) => context.mark(id)),
+      // Somebody else's staged changes stay.
+      `drop() { for s in ${ids}; do uci -q revert "$s" || :; done; }`,
       // What a change that was cut off has staged.
-      `[ -z "$(${staged})" ] || for s in ${ids}; do uci -q revert "$s" || :; done`,
+      `[ -z "$(${staged})" ] || drop`,
       `( umask 077; mkdir -p ${runFolder}; : >${batchFile} )`,
       `has=$(${packages.map((name) => `uci -q show ${name}`).join("; ")})`,
       "{",
@@ -192,13 +195,13 @@ export const uci: RouterStep = {
       `if [ -s ${batchFile} ]; then`,
       `uci batch <${batchFile} >/dev/null`,
       // 'uci batch' ends with 0 whatever happens, so what it staged is counted, and fw4 is asked about it.
-      `staged=$(${staged} | wc -l); asked=$(wc -l <${batchFile})`,
-      `[ "$staged" -eq "$asked" ] || { ${drop}; fail "uci staged $staged changes of $asked"; }`,
+      `staged=$(${staged} | ${count}); asked=$(wc -l <${batchFile})`,
+      `[ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }`,
       // A removal breaks nothing, and has to work whatever else is wrong.
       ...(packages.includes("firewall") && !removal
         ? [
-            `said=$(fw4 check 2>&1) || { ${drop}; fail "fw4 check refuses the new rules: $said"; }`,
-            `case $said in *'Section ds4_'*) ${drop}; fail "fw4 would leave out: $said" ;; esac`,
+            `said=$(fw4 check 2>&1) || { drop; fail "fw4 check refuses the new rules: $said"; }`,
+            `case $said in *'Section ds4_'*) drop; fail "fw4 would leave out: $said" ;; esac`,
           ]
         : []),
       ...packages.map((name) => `uci commit ${name}`),
@@ -210,7 +213,7 @@ export const uci: RouterStep = {
       `rm -f ${batchFile}`,
     ];
   },
-  conflicts: ({ router }) => [
+  hindrances: (router) => [
     ...(router.staged.length === 0
       ? []
       : [
@@ -230,6 +233,8 @@ export const uci: RouterStep = {
           },
         ]
       : []),
+  ],
+  conflicts: ({ router }) => [
     ...(router.zones.some(({ name }) => name === "ds4") &&
     !router.firewall.some(({ name }) => name === "ds4_zone")
       ? [

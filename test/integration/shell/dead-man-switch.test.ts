@@ -16,7 +16,13 @@ import { leaseSeconds, lockProbe, readLock, releaseLine, renewScript } from "../
 import { group } from "../../../src/core/script.js";
 import { runScript, shells, title } from "../../shells.js";
 
-const arming: Arming = { run: "0123abcd", command: "apply", by: "me@laptop", since: "2026-01-01T00:00:00Z" };
+const arming: Arming = {
+  run: "0123abcd",
+  command: "apply",
+  hosts: ["vps", "router"],
+  by: "me@laptop",
+  since: "2026-01-01T00:00:00Z",
+};
 let root: string;
 
 beforeEach(() => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   aimFor,
+  aimForNothing,
   changeScript,
   checkOwner,
   countChanges,
@@ -25,8 +26,8 @@ const fresh = (more: More = {}): Reading => ({
   router: { facts: { ...router, ...more.router }, actual: new Map(), sections: new Map() },
 });
 /** Two hosts that are as they should be. */
-const asIn = (target: Target): AnyReading =>
-  mapHosts(fresh() as AnyReading, (own, host) => ({ ...own, actual: target[host] ?? new Map() }));
+const asIn = (target: Target, hosts = fresh()): AnyReading =>
+  mapHosts(hosts as AnyReading, (own, host) => ({ ...own, actual: target[host] ?? new Map() }));
 const owned: Owned = {
   site: "holiday-home",
   tunnel: {
@@ -110,6 +111,15 @@ describe("somebody else's things in the way", () => {
     const bare = { tunnelModule: false, packageManager: undefined };
     expect(conflict(() => aimFor(site, fresh({ router: bare }))).message).toContain("no package manager");
     expect(() => aimFor(site, fresh({ router: { tunnelTool: false } }))).not.toThrow();
+  });
+
+  it("keep ds4 from taking its own things away, too, where theirs would be saved along", () => {
+    const dirty = fresh({ router: { staged: ["network.lan.mtu='1400'"] } });
+    const there = asIn(aimFor(site, fresh()).target, dirty);
+    expect(conflict(() => aimForNothing(site, there)).message).toMatch(/^router: .*network\.lan\.mtu='1400'/);
+    // Where nothing of the router's UCI is to change, they are nobody's business.
+    expect(() => aimForNothing(site, dirty as AnyReading)).not.toThrow();
+    expect(() => aimFor(site, there as Reading)).not.toThrow();
   });
 
   it("of many staged changes shows the first three", () => {

@@ -51,6 +51,27 @@ describe("reading both hosts", () => {
     });
   }
 
+  it("measures the path anew where another host is to end the tunnel", async () => {
+    const both = {
+      vps: host("vps", "in-sync"),
+      router: host("router", "in-sync"),
+      home: host("home", "linux-fresh"),
+    };
+    const all = { vps: both.vps.shell, router: both.router.shell, home: both.home.shell };
+    for (const [end, scripts] of [
+      ["router", 1],
+      ["home", 2],
+    ] as const) {
+      both.vps.scripts.length = 0;
+      const site = parseSite(
+        `vps: { ssh: vps }\nrouter: { ssh: router }\nhome: { kind: linux, ssh: home }\nserver: 192.168.1.210\ntunnel: { end: ${end} }\n`,
+        "lab.yaml",
+      );
+      await withPath(site, all, await readHosts(site, all));
+      expect(both.vps.scripts, end).toHaveLength(scripts);
+    }
+  });
+
   it("is refused where ds4 isn't root on the VPS, or nobody in particular", async () => {
     const user = host("vps", "fresh", (result) => ({
       ...result,

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
+import type { Peer } from "../../../src/core/shell.js";
+import { makeHomeDesign } from "../../../src/hosts/home/design.js";
 import type { HomeFacts } from "../../../src/hosts/home/facts.js";
+import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
 import { parseSite } from "../../../src/inventory/load.js";
 import { address, eth0, home, homeWorld, link, linuxSite, lo, server } from "../world.js";
 
@@ -30,6 +33,37 @@ describe("a Linux machine at home", () => {
     expect(designOf({}).notes).toContain(
       "the home's own router has to let IPv6 protocol 4 through, from 2001:db8:1:0:203:0:113:144 to 2001:db8:100:0:203:0:113:144 and back",
     );
+  });
+
+  it("is told that after a router's tunnel a proof can't show that, where its packets look the same", () => {
+    const tunnel = (atHome: "router" | "home", remote: string) => ({
+      owned: {
+        site: "home",
+        tunnel: {
+          name: "wrap1",
+          atHome,
+          local: "2001:db8:1:0:203:0:113:144",
+          ownLocal: true,
+          remote,
+          servers: [server],
+          mtu: 1460,
+          table: 42,
+        },
+      },
+    });
+    const told = (vps: Partial<VpsFacts>) =>
+      homeWorld({ vps }).design.notes.some((note) => note.includes("10 minutes"));
+    expect(told(tunnel("router", "2001:db8:100:0:203:0:113:144"))).toBe(true);
+    expect(told(tunnel("router", "2001:db8:100::1"))).toBe(false);
+    expect(told(tunnel("home", "2001:db8:100:0:203:0:113:144"))).toBe(false);
+  });
+
+  it("leaves the port with the VPS by which the router is reached, too", () => {
+    const { vps } = homeWorld();
+    const kept = (others: readonly Peer[]) =>
+      makeHomeDesign(linuxSite, vps, home, others).entrances[0].keepPorts;
+    expect(kept([])).toEqual([22]);
+    expect(kept([{ address: "203.0.113.144", port: 2222 }])).toEqual([22, 2222]);
   });
 
   it("may stand before other servers, which have to have it as their gateway", () => {

@@ -43,7 +43,13 @@ async function change(setting: Setting = {}, command: "apply" | "teardown" = "ap
       ...aim,
       before,
       plan: planSite(before, aim.target),
-      arming: { run: "0123abcd", command, by: "me@laptop", since: "2026-01-01T00:00:00Z" },
+      arming: {
+        run: "0123abcd",
+        command,
+        hosts: ["vps", "router"],
+        by: "me@laptop",
+        since: "2026-01-01T00:00:00Z",
+      },
       confirmWithin: 60,
     },
     {

@@ -5,7 +5,8 @@ export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 firewall ds4_out'
 echo '@ds4 uci firewall.ds4_out'
-[ -z "$({ uci changes firewall; })" ] || for s in firewall.ds4_out; do uci -q revert "$s" || :; done
+drop() { for s in firewall.ds4_out; do uci -q revert "$s" || :; done; }
+[ -z "$({ uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show firewall)
 {
@@ -14,7 +15,7 @@ for s in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; do
 if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
-[ "$staged" -eq "$asked" ] || { uci revert firewall; fail "uci staged $staged changes of $asked"; }
+[ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
 uci commit firewall
 firewall=stale
 fi
@@ -77,7 +78,8 @@ echo '@ds4 tunnel wrap1'
 /etc/init.d/ds4 start
 echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_rule_table'
-[ -z "$({ uci changes network; })" ] || for s in network.ds4_rule_main network.ds4_rule_table; do uci -q revert "$s" || :; done
+drop() { for s in network.ds4_rule_main network.ds4_rule_table; do uci -q revert "$s" || :; done; }
+[ -z "$({ uci changes network; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network)
 {
@@ -99,7 +101,7 @@ DS4
 if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes network; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
-[ "$staged" -eq "$asked" ] || { uci revert network; fail "uci staged $staged changes of $asked"; }
+[ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
 uci commit network
 [ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload

@@ -5,7 +5,8 @@ export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 firewall ds4_in'
 echo '@ds4 uci firewall.ds4_in'
-[ -z "$({ uci changes firewall; })" ] || for s in firewall.ds4_in; do uci -q revert "$s" || :; done
+drop() { for s in firewall.ds4_in; do uci -q revert "$s" || :; done; }
+[ -z "$({ uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show firewall)
 {
@@ -14,7 +15,7 @@ for s in firewall.ds4_in; do case $has in *"$s="*) echo "delete $s" ;; esac; don
 if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
-[ "$staged" -eq "$asked" ] || { uci revert firewall; fail "uci staged $staged changes of $asked"; }
+[ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
 uci commit firewall
 firewall=stale
 fi
@@ -67,7 +68,8 @@ echo '@ds4 uci firewall.ds4_in_2_udp'
 echo '@ds4 uci firewall.ds4_in_icmp'
 echo '@ds4 uci firewall.ds4_in_tcp'
 echo '@ds4 uci firewall.ds4_out_2'
-[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_rule_main_2 network.ds4_rule_table_2 firewall.ds4_in_2_udp firewall.ds4_in_icmp firewall.ds4_in_tcp firewall.ds4_out_2; do uci -q revert "$s" || :; done
+drop() { for s in network.ds4_rule_main_2 network.ds4_rule_table_2 firewall.ds4_in_2_udp firewall.ds4_in_icmp firewall.ds4_in_tcp firewall.ds4_out_2; do uci -q revert "$s" || :; done; }
+[ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
@@ -150,9 +152,9 @@ DS4
 if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
-[ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
-said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
-case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
+[ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
+said=$(fw4 check 2>&1) || { drop; fail "fw4 check refuses the new rules: $said"; }
+case $said in *'Section ds4_'*) drop; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
 firewall=stale

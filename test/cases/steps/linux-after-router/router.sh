@@ -27,7 +27,8 @@ echo '@ds4 uci network.ds4_rule_table'
 echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_endpoint'
 echo '@ds4 uci network.ds4_tunnel'
-[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done
+drop() { for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done; }
+[ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
@@ -36,7 +37,7 @@ for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer 
 if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
-[ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
+[ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
 uci commit network
 uci commit firewall
 firewall=stale

@@ -89,7 +89,8 @@ echo '@ds4 uci firewall.ds4_outer'
 echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_bogon'
 echo '@ds4 uci firewall.ds4_out'
-[ -z "$({ uci changes network; uci changes firewall; })" ] || for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do uci -q revert "$s" || :; done
+drop() { for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do uci -q revert "$s" || :; done; }
+[ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
@@ -183,9 +184,9 @@ DS4
 if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
-[ "$staged" -eq "$asked" ] || { uci revert network; uci revert firewall; fail "uci staged $staged changes of $asked"; }
-said=$(fw4 check 2>&1) || { uci revert network; uci revert firewall; fail "fw4 check refuses the new rules: $said"; }
-case $said in *'Section ds4_'*) uci revert network; uci revert firewall; fail "fw4 would leave out: $said" ;; esac
+[ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
+said=$(fw4 check 2>&1) || { drop; fail "fw4 check refuses the new rules: $said"; }
+case $said in *'Section ds4_'*) drop; fail "fw4 would leave out: $said" ;; esac
 uci commit network
 uci commit firewall
 firewall=stale

@@ -1,0 +1,77 @@
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 unit ds4.service'
+systemctl -q --no-reload disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+echo '@ds4 rule 4233'
+while ip rule del priority 4233 2>/dev/null; do :; done
+echo '@ds4 rule 4232'
+while ip rule del priority 4232 2>/dev/null; do :; done
+echo '@ds4 rule 4201'
+while ip rule del priority 4201 2>/dev/null; do :; done
+echo '@ds4 rule 4200'
+while ip rule del priority 4200 2>/dev/null; do :; done
+echo '@ds4 route 42/192.168.0.0/16/throw'
+ip route del throw 192.168.0.0/16 table 42 proto 204 2>/dev/null || :
+echo '@ds4 route 42/172.16.0.0/12/throw'
+ip route del throw 172.16.0.0/12 table 42 proto 204 2>/dev/null || :
+echo '@ds4 route 42/10.0.0.0/8/throw'
+ip route del throw 10.0.0.0/8 table 42 proto 204 2>/dev/null || :
+echo '@ds4 route 42/default/unreachable'
+ip route del unreachable default metric 4000000000 table 42 proto 204 2>/dev/null || :
+echo '@ds4 route 42/default'
+ip route del default dev wrap1 table 42 proto 204 2>/dev/null || :
+echo '@ds4 tunnel wrap1'
+ip link del wrap1 2>/dev/null || :
+echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
+ip -6 addr del 2001:db8:100:0:203:0:113:144/128 dev eth0 2>/dev/null || :
+echo '@ds4 chains ipv4'
+while iptables -w -t mangle -D OUTPUT -j DS4-OUTPUT 2>/dev/null; do :; done
+! iptables -w -t mangle -F DS4-OUTPUT 2>/dev/null || iptables -w -t mangle -X DS4-OUTPUT || :
+while iptables -w -t mangle -D FORWARD -j DS4-FORWARD 2>/dev/null; do :; done
+! iptables -w -t mangle -F DS4-FORWARD 2>/dev/null || iptables -w -t mangle -X DS4-FORWARD || :
+while iptables -w -t mangle -D PREROUTING -j DS4-PREROUTING 2>/dev/null; do :; done
+! iptables -w -t mangle -F DS4-PREROUTING 2>/dev/null || iptables -w -t mangle -X DS4-PREROUTING || :
+while iptables -w -t filter -D FORWARD -j DS4-FORWARD 2>/dev/null; do :; done
+! iptables -w -t filter -F DS4-FORWARD 2>/dev/null || iptables -w -t filter -X DS4-FORWARD || :
+while iptables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
+! iptables -w -t filter -F DS4-INPUT 2>/dev/null || iptables -w -t filter -X DS4-INPUT || :
+echo '@ds4 chains ipv6'
+while ip6tables -w -t filter -D OUTPUT -j DS4-OUTPUT 2>/dev/null; do :; done
+! ip6tables -w -t filter -F DS4-OUTPUT 2>/dev/null || ip6tables -w -t filter -X DS4-OUTPUT || :
+while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
+! ip6tables -w -t filter -F DS4-INPUT 2>/dev/null || ip6tables -w -t filter -X DS4-INPUT || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter INPUT' /etc/ds4/before/nft || nft list chain ip filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter INPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter FORWARD' /etc/ds4/before/nft || nft list chain ip filter FORWARD 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter FORWARD 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip filter' /etc/ds4/before/nft || nft list table ip filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip filter 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip mangle PREROUTING' /etc/ds4/before/nft || nft list chain ip mangle PREROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip mangle PREROUTING 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip mangle FORWARD' /etc/ds4/before/nft || nft list chain ip mangle FORWARD 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip mangle FORWARD 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip mangle OUTPUT' /etc/ds4/before/nft || nft list chain ip mangle OUTPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip mangle OUTPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip mangle' /etc/ds4/before/nft || nft list table ip mangle 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip mangle 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip6 filter INPUT' /etc/ds4/before/nft || nft list chain ip6 filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip6 filter INPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip6 filter OUTPUT' /etc/ds4/before/nft || nft list chain ip6 filter OUTPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip6 filter OUTPUT 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip6 filter' /etc/ds4/before/nft || nft list table ip6 filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip6 filter 2>/dev/null || :
+for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
+echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
+rm -f /etc/systemd/system/nftables.service.d/ds4.conf /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
+rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
+rm -f /etc/systemd/system/firewalld.service.d/ds4.conf /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+echo '@ds4 file /etc/systemd/system/ds4.service'
+rm -f /etc/systemd/system/ds4.service /etc/systemd/system/ds4.service.ds4-new
+echo '@ds4 file /etc/network/if-up.d/ds4'
+rm -f /etc/network/if-up.d/ds4 /etc/network/if-up.d/ds4.ds4-new
+echo '@ds4 file /etc/ds4/up'
+rm -f /etc/ds4/up /etc/ds4/up.ds4-new
+echo '@ds4 file /etc/ds4/site'
+rm -f /etc/ds4/site /etc/ds4/site.ds4-new
+systemctl daemon-reload
+rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
+rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
+rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :
+rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :
+exit 0
+}

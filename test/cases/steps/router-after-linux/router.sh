@@ -1,0 +1,219 @@
+{
+exec </dev/null
+set -eu
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "$*" >&2; exit 1; }
+echo '@ds4 file /etc/ds4/site'
+( umask 077; mkdir -p /etc/ds4 )
+( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
+site=lab-linux
+tunnel=wrap1
+local=2001:db8:100:0:203:0:113:144
+own=yes
+remote=2001:db8:1:0:203:0:113:144
+server=192.168.1.210
+mtu=1460
+table=42
+' >/etc/ds4/site.ds4-new )
+chmod 600 /etc/ds4/site.ds4-new
+sync /etc/ds4/site.ds4-new 2>/dev/null || sync
+mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+chown 0:0 /etc/ds4/site
+echo '@ds4 file /etc/init.d/ds4'
+( umask 077; mkdir -p /etc/init.d )
+( umask 077; printf '%s' '#!/bin/sh /etc/rc.common
+# Written by ds4 for the site '\''lab-linux'\'': the tunnel from the VPS ends here.
+
+START=19
+
+start() {
+	[ -d /sys/module/ip6_tunnel ] || modprobe ip6_tunnel 2>/dev/null
+	if ! ip -6 tunnel change wrap1 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 2>/dev/null; then
+		ip link del wrap1 2>/dev/null
+		ip -6 tunnel add wrap1 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64
+	fi
+	ip link set wrap1 mtu 1460
+	echo 1 >/proc/sys/net/ipv4/conf/wrap1/rp_filter
+	echo 0 >/proc/sys/net/ipv4/conf/wrap1/src_valid_mark
+	ip link set wrap1 up
+}
+
+stop() {
+	ip link del wrap1 2>/dev/null
+}
+' >/etc/init.d/ds4.ds4-new )
+chmod 700 /etc/init.d/ds4.ds4-new
+sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync
+mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
+chown 0:0 /etc/init.d/ds4
+echo '@ds4 file /etc/nftables.d/ds4.nft'
+( umask 077; mkdir -p /etc/nftables.d )
+( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\'': part of table inet fw4.
+chain ds4_hairpin {
+	tcp dport 22 return comment "!fw4: ds4_hairpin"
+	dnat ip to 192.168.1.210 comment "!fw4: ds4_hairpin"
+}
+chain ds4_hairpin_in {
+	type nat hook prerouting priority dstnat - 1; policy accept;
+	iifname "br-lan" ip daddr 203.0.113.144 jump ds4_hairpin comment "!fw4: ds4_hairpin_in"
+}
+chain ds4_hairpin_out {
+	type nat hook postrouting priority srcnat - 1; policy accept;
+	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.210 masquerade comment "!fw4: ds4_hairpin_out"
+}
+' >/etc/nftables.d/ds4.nft.ds4-new )
+said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
+chmod 600 /etc/nftables.d/ds4.nft.ds4-new
+sync /etc/nftables.d/ds4.nft.ds4-new 2>/dev/null || sync
+mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
+chown 0:0 /etc/nftables.d/ds4.nft
+firewall=stale
+echo '@ds4 boot ds4'
+/etc/init.d/ds4 enable || :
+echo '@ds4 boot /etc/sysupgrade.conf:/etc/ds4/'
+grep -qsxF /etc/ds4/ /etc/sysupgrade.conf || { [ ! -s /etc/sysupgrade.conf ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf)" ] || echo >>/etc/sysupgrade.conf; echo /etc/ds4/ >>/etc/sysupgrade.conf; }
+echo '@ds4 boot /etc/sysupgrade.conf:/etc/init.d/ds4'
+grep -qsxF /etc/init.d/ds4 /etc/sysupgrade.conf || { [ ! -s /etc/sysupgrade.conf ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf)" ] || echo >>/etc/sysupgrade.conf; echo /etc/init.d/ds4 >>/etc/sysupgrade.conf; }
+echo '@ds4 boot /etc/sysupgrade.conf:/etc/rc.d/S19ds4'
+grep -qsxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf || { [ ! -s /etc/sysupgrade.conf ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf)" ] || echo >>/etc/sysupgrade.conf; echo /etc/rc.d/S19ds4 >>/etc/sysupgrade.conf; }
+echo '@ds4 tunnel wrap1'
+/etc/init.d/ds4 start
+echo '@ds4 uci network.ds4_tunnel'
+echo '@ds4 uci network.ds4_endpoint'
+echo '@ds4 uci network.ds4_rule_main'
+echo '@ds4 uci network.ds4_rule_table'
+echo '@ds4 uci network.ds4_route'
+echo '@ds4 uci network.ds4_unreachable'
+echo '@ds4 uci firewall.ds4_zone'
+echo '@ds4 uci firewall.ds4_outer'
+echo '@ds4 uci firewall.ds4_in'
+echo '@ds4 uci firewall.ds4_bogon'
+echo '@ds4 uci firewall.ds4_out'
+drop() { for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do uci -q revert "$s" || :; done; }
+[ -z "$({ uci changes network; uci changes firewall; })" ] || drop
+( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
+has=$(uci -q show network; uci -q show firewall)
+{
+for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+cat <<'DS4'
+set network.ds4_tunnel=interface
+set network.ds4_tunnel.proto='none'
+set network.ds4_tunnel.device='wrap1'
+set network.ds4_endpoint=interface
+set network.ds4_endpoint.proto='static'
+set network.ds4_endpoint.device='lo'
+add_list network.ds4_endpoint.ip6addr='2001:db8:100:0:203:0:113:144/128'
+set network.ds4_rule_main=rule
+set network.ds4_rule_main.src='192.168.1.210/32'
+set network.ds4_rule_main.lookup='main'
+set network.ds4_rule_main.suppress_prefixlength='0'
+set network.ds4_rule_main.priority='4200'
+set network.ds4_rule_table=rule
+set network.ds4_rule_table.src='192.168.1.210/32'
+set network.ds4_rule_table.lookup='42'
+set network.ds4_rule_table.priority='4201'
+set network.ds4_route=route
+set network.ds4_route.interface='ds4_tunnel'
+set network.ds4_route.target='0.0.0.0/0'
+set network.ds4_route.table='42'
+set network.ds4_unreachable=route
+set network.ds4_unreachable.interface='loopback'
+set network.ds4_unreachable.target='0.0.0.0/0'
+set network.ds4_unreachable.table='42'
+set network.ds4_unreachable.type='unreachable'
+set network.ds4_unreachable.metric='9999'
+set firewall.ds4_zone=zone
+set firewall.ds4_zone.name='ds4'
+add_list firewall.ds4_zone.device='wrap1'
+set firewall.ds4_zone.input='REJECT'
+set firewall.ds4_zone.output='ACCEPT'
+set firewall.ds4_zone.forward='REJECT'
+set firewall.ds4_zone.masq='0'
+set firewall.ds4_zone.mtu_fix='1'
+set firewall.ds4_outer=rule
+set firewall.ds4_outer.name='ds4_outer'
+set firewall.ds4_outer.src='wan'
+set firewall.ds4_outer.family='ipv6'
+set firewall.ds4_outer.proto='4'
+set firewall.ds4_outer.src_ip='2001:db8:1:0:203:0:113:144'
+set firewall.ds4_outer.dest_ip='2001:db8:100:0:203:0:113:144'
+set firewall.ds4_outer.target='ACCEPT'
+set firewall.ds4_in=rule
+set firewall.ds4_in.name='ds4_in'
+set firewall.ds4_in.src='ds4'
+add_list firewall.ds4_in.src_ip='!0.0.0.0/8'
+add_list firewall.ds4_in.src_ip='!10.0.0.0/8'
+add_list firewall.ds4_in.src_ip='!100.64.0.0/10'
+add_list firewall.ds4_in.src_ip='!127.0.0.0/8'
+add_list firewall.ds4_in.src_ip='!169.254.0.0/16'
+add_list firewall.ds4_in.src_ip='!172.16.0.0/12'
+add_list firewall.ds4_in.src_ip='!192.0.0.0/24'
+add_list firewall.ds4_in.src_ip='!192.168.0.0/16'
+add_list firewall.ds4_in.src_ip='!224.0.0.0/3'
+set firewall.ds4_in.dest='lan'
+set firewall.ds4_in.dest_ip='192.168.1.210'
+set firewall.ds4_in.family='ipv4'
+set firewall.ds4_in.proto='all'
+set firewall.ds4_in.target='ACCEPT'
+set firewall.ds4_bogon=rule
+set firewall.ds4_bogon.name='ds4_bogon'
+set firewall.ds4_bogon.src='ds4'
+add_list firewall.ds4_bogon.src_ip='0.0.0.0/8'
+add_list firewall.ds4_bogon.src_ip='10.0.0.0/8'
+add_list firewall.ds4_bogon.src_ip='100.64.0.0/10'
+add_list firewall.ds4_bogon.src_ip='127.0.0.0/8'
+add_list firewall.ds4_bogon.src_ip='169.254.0.0/16'
+add_list firewall.ds4_bogon.src_ip='172.16.0.0/12'
+add_list firewall.ds4_bogon.src_ip='192.0.0.0/24'
+add_list firewall.ds4_bogon.src_ip='192.168.0.0/16'
+add_list firewall.ds4_bogon.src_ip='224.0.0.0/3'
+set firewall.ds4_bogon.dest='*'
+set firewall.ds4_bogon.family='ipv4'
+set firewall.ds4_bogon.proto='all'
+set firewall.ds4_bogon.target='DROP'
+set firewall.ds4_out=rule
+set firewall.ds4_out.name='ds4_out'
+set firewall.ds4_out.src='lan'
+set firewall.ds4_out.src_ip='192.168.1.210'
+set firewall.ds4_out.dest='ds4'
+set firewall.ds4_out.family='ipv4'
+set firewall.ds4_out.proto='all'
+set firewall.ds4_out.target='ACCEPT'
+DS4
+} >/var/run/ds4/batch
+if [ -s /var/run/ds4/batch ]; then
+uci batch </var/run/ds4/batch >/dev/null
+staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
+[ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
+said=$(fw4 check 2>&1) || { drop; fail "fw4 check refuses the new rules: $said"; }
+case $said in *'Section ds4_'*) drop; fail "fw4 would leave out: $said" ;; esac
+uci commit network
+uci commit firewall
+firewall=stale
+[ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
+/etc/init.d/network reload
+settled() { ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; ip rule | grep -q '^4200:.*from 192.168.1.210 lookup ' || return 1; ip rule | grep -q '^4201:.*from 192.168.1.210 lookup ' || return 1; ip route show table 42 | grep -q '^default dev' || return 1; ip route show table 42 | grep -q '^unreachable default' || return 1; }
+n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
+fi
+rm -f /var/run/ds4/batch
+echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
+ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || ip -6 addr add 2001:db8:100:0:203:0:113:144/128 dev lo
+echo '@ds4 rule 4200'
+[ "$(ip rule | sed '/^4200:/!d; s/^4200:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.210 lookup main suppress_prefixlength 0' ] || { while ip rule del priority 4200 2>/dev/null; do :; done; ip rule add priority 4200 from 192.168.1.210 lookup main suppress_prefixlength 0 protocol static; }
+echo '@ds4 rule 4201'
+[ "$(ip rule | sed '/^4201:/!d; s/^4201:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.210 lookup 42' ] || { while ip rule del priority 4201 2>/dev/null; do :; done; ip rule add priority 4201 from 192.168.1.210 lookup 42 protocol static; }
+echo '@ds4 route default/42'
+ip route replace default dev wrap1 scope link table 42 proto static
+echo '@ds4 route unreachable/42'
+ip route replace unreachable default metric 9999 table 42 proto static
+echo '@ds4 firewall zone'
+echo '@ds4 firewall ds4_outer'
+echo '@ds4 firewall ds4_in'
+echo '@ds4 firewall ds4_bogon'
+echo '@ds4 firewall ds4_out'
+echo '@ds4 firewall ds4_hairpin'
+echo '@ds4 firewall ds4_hairpin_in'
+echo '@ds4 firewall ds4_hairpin_out'
+[ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
+exit 0
+}
