@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { ds4, ds4Json, lab, must, on, siteOf } from "../machines.js";
+import { ds4, ds4Json, ds4Running, eventually, lab, mode, must, on, siteOf } from "../machines.js";
 import type { LabHost } from "../modes.js";
 import { snapshotOf } from "../snapshot.js";
 import { expectPath } from "../visitor.js";
@@ -48,6 +48,34 @@ describe("the tunnel's end moves", () => {
     expect(await snapshotOf("home")).toBe(clean.get("home"));
     await expectPath();
     expect((await ds4("status", ...siteOf(router, server))).code).toBe(0);
+  });
+
+  test("not where ds4 dies halfway: each host goes back by itself", async () => {
+    const moving = siteOf(router, home, server, "tunnel: { end: home }");
+    await ds4Running(["apply", ...moving, "--yes", "--confirm-within", "30"], (line, child) => {
+      if (line.startsWith("home: chains ipv4")) child.kill("SIGKILL");
+    });
+    await eventually(90, async () => {
+      for (const host of mode.hosts) expect((await on(host, "ls /etc/ds4-undo")).code, host).not.toBe(0);
+    });
+    expect(await snapshotOf("home")).toBe(clean.get("home"));
+    await expectPath();
+    expect((await ds4("status", ...siteOf(router, server))).code).toBe(0);
+  });
+
+  test("not while somebody has unsaved changes on the router, and they are still there after that", async () => {
+    await must("router", "uci set network.lan.mtu=1400");
+    for (const command of ["apply", "teardown"]) {
+      const { code, stderr } = await ds4(
+        command,
+        ...siteOf(router, home, server, "tunnel: { end: home }"),
+        "--yes",
+      );
+      expect(stderr).toMatch(/unsaved UCI changes.*network\.lan\.mtu/);
+      expect(code).toBe(1);
+    }
+    await must("router", "uci changes network | grep -q lan.mtu && uci revert network");
+    await expectPath();
   });
 
   test("from the router to a Linux machine in one apply, and nothing stays on the router", async () => {

@@ -33,6 +33,8 @@ describe("the note of what is ds4's", () => {
     expect(renderOwned(linux)).toContain("\nend=home\n");
     expect(parseOwned(renderOwned(linux))).toEqual(linux);
     expect(renderOwned(home)).not.toContain("end=");
+    // What the README has people type where a router is gone for good.
+    expect(parseOwned(`${renderOwned(withTunnel({}))}end=home\n`)).toEqual(linux);
     expect(parseOwned(renderOwned(linux).replace("end=home", "end=$(reboot)"))).toBeUndefined();
   });
 
