@@ -9,6 +9,8 @@ function busyboxTools(): string | undefined {
   mkdirSync(folder, { recursive: true });
   // What is there already, it says and leaves alone.
   spawnSync("busybox", ["--install", "-s", folder]);
+  // OpenWrt's BusyBox has it, Debian's doesn't.
+  spawnSync("ln", ["-sf", "/usr/bin/flock", folder]);
   return existsSync(join(folder, "ash")) ? folder : undefined;
 }
 

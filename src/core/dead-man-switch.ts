@@ -35,6 +35,11 @@ export type Armed = Arming & {
 /** Whoever decides, a confirmation or an undo, does it alone; one that is killed is out of the way. */
 const decide = [`umask 077; mkdir -p ${runFolder}`, `exec 9>${runFolder}/deciding`, "flock 9"];
 
+/** Says that an undo has begun: no change begins any more. */
+const undoing = `${runFolder}/undoing`;
+/** Locked by a change and by all that it has started: what is killed may leave something that is still at work. */
+const changing = `${runFolder}/changing`;
+
 const unitPath = "/etc/systemd/system/ds4-undo.service";
 const unitLink = "/etc/systemd/system/multi-user.target.wants/ds4-undo.service";
 const initLink = "/etc/rc.d/S99ds4-undo";
@@ -59,7 +64,7 @@ function takeOff(host: HostName): readonly string[] {
       ? ["[ ! -d /run/systemd/system ] || systemctl stop 'ds4-undo-*.timer' 2>/dev/null || :"]
       : []),
     `[ ! -r ${runFolder}/timer ] || kill "$(cat ${runFolder}/timer)" 2>/dev/null || :`,
-    `rm -f ${runFolder}/timer ${runFolder}/change ${isLinux(host) ? `${unitLink} ${unitPath}` : initLink}`,
+    `rm -f ${runFolder}/timer ${runFolder}/change ${undoing} ${isLinux(host) ? `${unitLink} ${unitPath}` : initLink}`,
     `rm -rf ${folder}`,
   ];
 }
@@ -92,8 +97,10 @@ ${decide.join("\n")}
 failed=no
 fail() { echo "$*" >&2; failed=yes; }
 if [ -e ${armedFile} ]; then
-# The change itself may still be running.
+# The change itself may still be running, and a program of its when it has ended: 20 seconds at most.
+: >${undoing}
 [ ! -r ${runFolder}/change ] || { read -r p <${runFolder}/change; case "$(tr '\\0' ' ' <"/proc/$p/cmdline")" in *'sh -s'*) kill "$p" ;; esac; } 2>/dev/null
+{ n=0; until flock -n 8 || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done; } 8>${changing}
 for f in before packages; do
   [ ! -e ${folder}/kept/$f ] || { mkdir -p -m 700 /etc/ds4; rm -rf /etc/ds4/$f; cp -a ${folder}/kept/$f /etc/ds4/$f; }
 done
@@ -122,7 +129,7 @@ export function armLines(
   const fields = { run, command, hosts: hosts.join(","), by, since };
   const text = Object.entries(fields).map(([name, value]) => `${name}=${value}\n`);
   return [
-    `mkdir -p -m 700 ${runFolder} ${folder}; rm -f ${runFolder}/change`,
+    `mkdir -p -m 700 ${runFolder} ${folder}; rm -f ${runFolder}/change ${undoing}`,
     // Notes of what was there before ds4: an undo of a teardown needs them again.
     `mkdir -p ${folder}/kept; for f in before packages; do [ ! -e /etc/ds4/$f ] || cp -a /etc/ds4/$f ${folder}/kept/$f; done`,
     ...writeFile(undoPath, undoScript(host, arming, undo), "700"),
@@ -151,8 +158,13 @@ export function armLines(
 
 /** Before the lines of a change: whoever undoes it ends it first. And a change without a switch is none. */
 export const underSwitch = [
-  `[ -e ${armedFile} ] || { echo 'the dead-man switch has fired already' >&2; exit 1; }`,
+  "fired() { echo 'the dead-man switch has fired already' >&2; exit 1; }",
+  `[ -e ${armedFile} ] || fired`,
   `( umask 077; echo $$ >${runFolder}/change )`,
+  // Asked after that: an undo that begins now finds whom to end.
+  `[ ! -e ${undoing} ] || fired`,
+  // Somebody's daemon that a former change started may still have it: no reason not to go on.
+  `exec 8>${changing}; flock -n 8 || :`,
 ];
 
 /** Makes the change of `run` last. Exit status 3: it is too late, the host has gone back or is about to. */

@@ -97,6 +97,31 @@ for (const shell of shells) {
       expect(await ended).toBe("SIGTERM");
     });
 
+    it("undoes a change only when what that had started is done, too", async () => {
+      arm(60);
+      const [file, ...args] = shell.command;
+      const change = spawn(file, [...args, "-s"], {
+        env: { PATH: shell.path },
+        stdio: ["pipe", "ignore", "ignore"],
+      });
+      onTestFinished(() => void change.kill("SIGKILL"));
+      // A program that goes on by itself when the script is killed.
+      const program = `sh -c 'echo begun >>${root}/log; sleep 2; echo late >>${root}/log'`;
+      change.stdin.end(here(group(["set -eu", ...underSwitch, program, `echo never >>${root}/log`])));
+      await vi.waitFor(() => expect(log()).toBe("begun\n"), { timeout: 15_000 });
+      expect(run(undoNow()).code).toBe(0);
+      expect(log()).toBe("begun\nlate\nundone\n");
+    });
+
+    it("lets no change begin while an undo is at it", () => {
+      arm(60, [
+        here(group(["set -eu", ...underSwitch, `echo changed >>${root}/log`])),
+        `echo undone >>${root}/log`,
+      ]);
+      run(undoNow());
+      expect(log()).not.toContain("changed");
+    });
+
     it("lets no change run that it doesn't guard any more", () => {
       expect(run(group(["set -eu", ...underSwitch, `echo changed >>${root}/log`])).code).toBe(1);
       expect(log()).toBe("");
