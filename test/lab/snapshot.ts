@@ -32,13 +32,16 @@ export async function snapshots(): Promise<readonly string[]> {
   return all;
 }
 
-/** The same of the router: \`uci export\` instead of the files under /etc/config, which every commit rewrites. */
+/**
+ * The same of the router: `uci export` instead of the files under /etc/config, which every commit rewrites. The
+ * link-local address of the provider's tunnel is another one after each boot.
+ */
 export function routerSnapshot(): Promise<string> {
   return must(
     "router",
     `exec 2>/dev/null
 echo '# links'; ip link | grep -v '^ ' | sed 's/^[0-9]*: //' | grep -v '^ip6tnl0'
-echo '# addresses'; ip addr | grep inet | sed 's/^ *//'
+echo '# addresses'; ip -o addr | sed 's/^[0-9]*: //; s/valid_lft.*//' | grep -v '^ds-wan .*fe80'
 echo '# routes'; for t in main 42 local; do ip route show table $t; done; ip -6 route | sort
 echo '# rules'; ip rule; ip -6 rule
 echo '# uci'; uci export network; uci export firewall; uci export system
