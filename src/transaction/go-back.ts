@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { countChanges, namesOf, planSite, type Target } from "../converge/plan-site.js";
 import { type AnyReading, readHosts, type Shells } from "../converge/read.js";
 import { undoNow, undoPath } from "../core/dead-man-switch.js";
@@ -122,7 +123,8 @@ async function undo(
     begun.push(one);
     const first = await Promise.race([
       Promise.any(begun).catch(() => undefined),
-      new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), patienceMs)),
+      // Without a ref: ds4 doesn't wait for it once all is done.
+      sleep(patienceMs, undefined, { ref: false }),
     ]);
     if (first !== undefined) return first;
   }
