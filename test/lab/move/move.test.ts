@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ds4, ds4Json, ds4Running, eventually, lab, mode, must, on, siteOf } from "../machines.js";
-import type { LabHost } from "../modes.js";
+import { everything, type LabHost } from "../modes.js";
 import { snapshotOf } from "../snapshot.js";
 import { expectPath } from "../visitor.js";
 
@@ -38,17 +38,21 @@ describe("the tunnel's end moves", () => {
     await expectPath();
   });
 
-  test("not to a machine that no packet reaches: all is as it was, and the router's tunnel works", async () => {
-    // The router itself still knows the former tunnel's packets.
-    await lab("link", "wan", "proto4", "drop");
-    const { result, errors } = await apply(router, home, "tunnel: { end: home }");
-    await lab("link", "wan", "clear");
-    expect(result).toBe("failed");
-    expect(JSON.stringify(errors)).toMatch(/all hosts are back where they were/i);
-    expect(await snapshotOf("home")).toBe(clean.get("home"));
-    await expectPath();
-    expect((await ds4("status", ...siteOf(router, server))).code).toBe(0);
-  });
+  // The next one goes back from the same change.
+  test.runIf(everything)(
+    "not to a machine that no packet reaches: all is as it was, and the router's tunnel works",
+    async () => {
+      // The router itself still knows the former tunnel's packets.
+      await lab("link", "wan", "proto4", "drop");
+      const { result, errors } = await apply(router, home, "tunnel: { end: home }");
+      await lab("link", "wan", "clear");
+      expect(result).toBe("failed");
+      expect(JSON.stringify(errors)).toMatch(/all hosts are back where they were/i);
+      expect(await snapshotOf("home")).toBe(clean.get("home"));
+      await expectPath();
+      expect((await ds4("status", ...siteOf(router, server))).code).toBe(0);
+    },
+  );
 
   test("not where ds4 dies halfway: each host goes back by itself", async () => {
     const moving = siteOf(router, home, server, "tunnel: { end: home }");
