@@ -160,7 +160,7 @@ export function armLines(
 export const underSwitch = [
   "fired() { echo 'the dead-man switch has fired already' >&2; exit 1; }",
   `[ -e ${armedFile} ] || fired`,
-  `( umask 077; echo $$ >${runFolder}/change )`,
+  `( umask 077; echo $$ >${runFolder}/change; : >>${changing} )`,
   // Asked after that: an undo that begins now finds whom to end.
   `[ ! -e ${undoing} ] || fired`,
   // Somebody's daemon that a former change started may still have it: no reason not to go on.
