@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { measured } from "../../src/commands/measured.js";
 import { listChanges } from "../../src/commands/run.js";
-import { aimFor, changeScripts, checkOwner, nothing, planSite } from "../../src/converge/plan-site.js";
+import { aimFor, aimForNothing, changeScripts } from "../../src/converge/plan-site.js";
 import { readHosts, type Shells, withPath } from "../../src/converge/read.js";
 import { Ds4Error } from "../../src/core/errors.js";
 import { hostEntries, hostNames } from "../../src/core/step.js";
@@ -39,13 +39,10 @@ async function planCase(name: string) {
     ...(home === undefined ? {} : { home: recordedShell(home, "home") }),
   };
   const first = await readHosts(site, hosts);
-  if (teardown) {
-    checkOwner(site, first);
-    return { plan: planSite(first, nothing), notes: [] };
-  }
+  if (teardown) return { ...aimForNothing(site, first), notes: [] };
   const reading = await measured(site, hosts, first, silent);
-  const { target, design } = aimFor(site, reading);
-  return { plan: planSite(reading, target), notes: design.notes };
+  const { plan, design } = aimFor(site, reading);
+  return { plan, notes: design.notes };
 }
 
 describe("two hosts as they were once, and what ds4 makes of them", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { converge } from "../../../src/commands/converge.js";
-import { aimFor, planSite } from "../../../src/converge/plan-site.js";
+import { aimFor } from "../../../src/converge/plan-site.js";
 import { Ds4Error } from "../../../src/core/errors.js";
 import type { Shell } from "../../../src/core/shell.js";
 import { silent } from "../../../src/report/progress.js";
@@ -10,8 +10,7 @@ const reading = {
   vps: { facts: vps, actual: new Map(), sections: new Map() },
   router: { facts: router, actual: new Map(), sections: new Map() },
 };
-const { target, design } = aimFor(site, reading);
-const plan = planSite(reading, target);
+const { target, plan, design } = aimFor(site, reading);
 const run = vi.fn<Shell["run"]>();
 const shell = (label: string): Shell => ({ label, run, close: async () => {} });
 const shells = { vps: shell("vps"), router: shell("router") };
