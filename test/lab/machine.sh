@@ -71,7 +71,7 @@ hardware() {
 kernel_arguments() {
 	local more=''
 	if has router && has home; then more=' lab.home=both'; elif [ "$1" = world ] && has home; then more=' lab.home=linux'; fi
-	echo "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 panic=5 mitigations=off norandmaps init_on_alloc=0 clearcpuid=112 rcupdate.rcu_expedited=1$more"
+	echo "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 panic=5 mitigations=off norandmaps init_on_alloc=0 clearcpuid=112 rcupdate.rcu_expedited=1 lsm=capability hardened_usercopy=off cgroup_disable=memory randomize_kstack_offset=off$more"
 }
 
 start_machine() {
