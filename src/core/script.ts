@@ -18,11 +18,12 @@ export function writeFile(
   check?: (temporary: string) => string,
 ): readonly string[] {
   const temporary = quote(`${path}.ds4-new`);
+  const folder = quote(path.slice(0, path.lastIndexOf("/")) || "/");
   return [
-    `( umask ${mode.endsWith("00") ? "077" : "022"}; mkdir -p ${quote(path.slice(0, path.lastIndexOf("/")) || "/")} )`,
+    `[ -d ${folder} ] || ( umask ${mode.endsWith("00") ? "077" : "022"}; mkdir -p ${folder} )`,
     `( umask 077; printf '%s' ${quote(content)} >${temporary} )`,
     ...(check === undefined ? [] : [check(temporary)]),
-    `chmod ${mode} ${temporary}`,
+    ...(mode === "600" ? [] : [`chmod ${mode} ${temporary}`]),
     ...replaceBy(temporary, quote(path)),
   ];
 }
@@ -54,7 +55,7 @@ export function group(lines: readonly string[]): string {
   return ["{", "exec </dev/null", ...lines, "exit 0", "}", ""].join("\n");
 }
 
-/** A named piece of a read script. */
+/** A named piece of a read script; without one, what the others print says all. */
 export type Probe = { readonly name: string; readonly script: string };
 
 /** What a probe printed, and how it ended. */
@@ -67,9 +68,7 @@ export type Section = { readonly stdout: string; readonly code: number };
 export function readScript(probes: readonly Probe[], nonce: string): string {
   const lines = probes.flatMap(({ name, script }) => [
     `echo '@@${nonce} ${name}'`,
-    "(",
-    script.trim(),
-    ") 2>&1",
+    ...(script === "" ? [] : ["(", script.trim(), ") 2>&1"]),
     `printf '\\n@@${nonce} = %s\\n' "$?"`,
   ]);
   return group(["export LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", ...lines]);

@@ -1,5 +1,5 @@
 import { HostError } from "../core/errors.js";
-import { quote, removeFile, required, type Section, writeFile } from "../core/script.js";
+import { removeFile, required, type Section, writeFile } from "../core/script.js";
 import type { Items, State } from "../core/state.js";
 import { type RenderContext, unwanted, wanted } from "../core/step.js";
 
@@ -54,7 +54,6 @@ export function renderFiles(
     ...wanted(changes).flatMap(({ id, to }) => [
       context.mark(id),
       ...writeFile(id, String(to.content), String(to.mode), checks[id]),
-      ...(to.owner === "0" ? [`chown 0:0 ${quote(id)}`] : []),
     ]),
   ];
 }

@@ -80,7 +80,7 @@ export const linuxProbes: readonly Probe[] = [
 echo "uid=$(id -u)"
 vendor=; { read -r vendor </sys/class/dmi/id/sys_vendor; } 2>/dev/null; echo "vendor=$vendor"
 [ ! -d /run/systemd/system ] || echo systemd=yes
-echo "iptables=$(iptables -V 2>/dev/null | sed 's/^iptables v//; s/[()]//g')"
+echo "iptables=$(iptables -V 2>/dev/null)"
 command -v dpkg-query >/dev/null && echo packages=dpkg
 command -v conntrack >/dev/null && echo conntrack=yes
 { [ -d /sys/module/ip6_tunnel ] || modprobe -n -q ip6_tunnel; } && echo module=yes
@@ -97,8 +97,7 @@ true`,
   },
   { name: "owned", script: "[ ! -r /etc/ds4/site ] || cat /etc/ds4/site" },
   switchProbe,
-  { name: "addresses", script: "ip -j addr" },
-  { name: "links", script: "ip -j -d link" },
+  { name: "links", script: "ip -j -d addr" },
   { name: "routes", script: "ip -j route" },
   { name: "routes6", script: "ip -j -6 route show default" },
   {
@@ -109,21 +108,6 @@ n=$(sed -n 's/^NETWORK_FILE=//p' "$f"); [ -z "$n" ] || echo "\${f##*/} $n"; done
   ...neighbourProbes,
 ];
 
-const addressSchema = z.array(
-  z.object({
-    ifname: z.string(),
-    addr_info: z.array(
-      z.object({
-        family: z.string(),
-        local: z.string().optional(),
-        prefixlen: z.int().min(0).max(128).optional(),
-        scope: z.string().optional(),
-        deprecated: z.boolean().optional(),
-        temporary: z.boolean().optional(),
-      }),
-    ),
-  }),
-);
 /** The values that ds4 looks at are plain ones. */
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.unknown().transform(() => undefined)]);
 const linkSchema = z.array(
@@ -136,6 +120,18 @@ const linkSchema = z.array(
     linkinfo: z
       .object({ info_kind: z.string().optional(), info_data: z.record(z.string(), scalar).optional() })
       .optional(),
+    addr_info: z
+      .array(
+        z.object({
+          family: z.string(),
+          local: z.string().optional(),
+          prefixlen: z.int().min(0).max(128).optional(),
+          scope: z.string().optional(),
+          deprecated: z.boolean().optional(),
+          temporary: z.boolean().optional(),
+        }),
+      )
+      .default([]),
   }),
 );
 const routeSchema = z.array(
@@ -168,17 +164,15 @@ export function parseLinuxFacts(
     );
   }
   const indexes = new Map<number, string>();
-  const addresses = readJson(sections.get("addresses"), "ip -j addr", addressSchema);
-  const links = readJson(sections.get("links"), "ip -j -d link", linkSchema).map((link): HostLink => {
+  const links = readJson(sections.get("links"), "ip -j -d addr", linkSchema).map((link): HostLink => {
     indexes.set(link.ifindex, link.ifname);
-    const own = addresses.find(({ ifname }) => ifname === link.ifname)?.addr_info ?? [];
     return {
       name: link.ifname,
       mtu: link.mtu,
       up: link.flags.includes("UP"),
       kind: link.linkinfo?.info_kind ?? "",
       data: { ...link.linkinfo?.info_data, link: link.link ?? undefined },
-      addresses: own.flatMap((info): HostAddress[] =>
+      addresses: link.addr_info.flatMap((info): HostAddress[] =>
         info.local === undefined || (info.family !== "inet" && info.family !== "inet6")
           ? []
           : [
@@ -205,7 +199,9 @@ export function parseLinuxFacts(
     vendor: one("vendor"),
     root: one("uid") === "0",
     systemd: one("systemd") === "yes",
-    iptables: one("iptables"),
+    iptables: one("iptables")
+      .replace(/^iptables v/, "")
+      .replace(/[()]/g, ""),
     conntrack: one("conntrack") === "yes",
     tunnelModule: one("module") === "yes",
     links,

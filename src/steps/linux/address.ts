@@ -19,7 +19,7 @@ export function addressStep<W extends World>(role: Role<W>): BootStep<W> {
       const { address, device, own } = role.end(world);
       return own ? new Map([[`${address}/128`, { device, deprecated: true }]]) : new Map();
     },
-    probe: () => ":",
+    probe: () => "",
     parse: (_, { links, owned, marked }) => {
       const items = new Map<string, State>();
       for (const link of links) {

@@ -111,6 +111,7 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
       const tool = tools[group.family];
       return [
         "{",
+        ...saved(tool),
         ...tablesOf(group).flatMap((table) => [
           `  echo '*${table}'`,
           ...hooksOf(group, table).flatMap((hook) => {
@@ -121,7 +122,7 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
                 (rule) => `  echo ${quote(`-A ${chain} ${rule}`)}`,
               ),
               // All jumps that are there go, and one comes first, in the same transaction.
-              `  ${tool} -w -t ${table} -S ${hook} | sed -n 's/^-A \\(${hook} .*-j ${chain}\\)$/-D \\1/p'`,
+              `  jumps ${table} ${hook} ${chain}`,
               ...placesOf(state[jumpField(table, hook)]).map(
                 (place) => `  echo '-I ${hook} ${place} -j ${chain}'`,
               ),
@@ -154,6 +155,26 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
   };
   return step;
 }
+
+/**
+ * Lines that read all rules once, and then have `jumps TABLE HOOK CHAIN` print what takes away each jump there. For a
+ * subshell: words are lines after it.
+ */
+const saved = (tool: string) => [
+  `  saved=$(${tool}-save)`,
+  "  IFS='",
+  "\t'",
+  "  set -f",
+  "  jumps() {",
+  "    table=",
+  "    for line in $saved; do",
+  "      case $line in",
+  "      '*'*) table=${line#?} ;;",
+  `      "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D \${line#-A }" ;;`,
+  "      esac",
+  "    done",
+  "  }",
+];
 
 /** The inverse of `placeOf`. */
 function placesOf(jump: State[string] | undefined): readonly number[] {

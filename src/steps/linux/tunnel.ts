@@ -56,17 +56,19 @@ export function tunnelStep<W extends World>(role: Role<W>): BootStep<W> {
     },
     up: (id, state) => {
       const name = quote(id);
+      const device = `/sys/class/net/${name}`;
       const parameters = [
         "type ip6tnl mode ipip6",
         `local ${quote(String(state.local))} remote ${quote(String(state.remote))}`,
         `encaplimit ${quote(String(state.encaplimit))} hoplimit ${state.hoplimit} dev ${quote(String(state.device))}`,
       ].join(" ");
       return [
-        "modprobe -q ip6_tunnel || :",
-        // Changed in place where that is possible: the routes over it stay.
-        `if ! ip link set ${name} ${parameters} 2>/dev/null; then`,
+        "[ -d /sys/module/ip6_tunnel ] || modprobe -q ip6_tunnel || :",
+        // Changed in place where that is possible: the routes over it stay. For one that isn't there, `ip` has the kernel
+        // look for a module of its name.
+        `if ! { [ -e ${device} ] && ip link set ${name} ${parameters} 2>/dev/null; }; then`,
         // What was on another one goes with it: the rest of the script is due, too.
-        `  ! ip link del ${name} 2>/dev/null || asked='  '`,
+        `  [ ! -e ${device} ] || { ip link del ${name} && asked='  '; }`,
         `  ip link add ${name} mtu ${state.mtu} ${parameters}`,
         "fi",
         `ip link set ${name} mtu ${state.mtu} ${state.up ? "up" : "down"}`,
@@ -74,7 +76,12 @@ export function tunnelStep<W extends World>(role: Role<W>): BootStep<W> {
       ];
     },
     render: (changes, context) =>
-      renderByBootScript(step, changes, (id) => [`ip link del ${quote(id)} 2>/dev/null || :`], context),
+      renderByBootScript(
+        step,
+        changes,
+        (id) => [`[ ! -e /sys/class/net/${quote(id)} ] || ip link del ${quote(id)} 2>/dev/null || :`],
+        context,
+      ),
     conflicts: (world) => {
       const { site } = world;
       const { host } = role;

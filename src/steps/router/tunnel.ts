@@ -33,11 +33,13 @@ stop() {
 /** Lines that make the tunnel, or bring one that is there to this state. */
 function make(id: string, state: State): readonly string[] {
   const name = quote(id);
+  const device = `/sys/class/net/${name}`;
   const word = (field: string) => quote(String(state[field]));
   const ends = `mode ipip6 remote ${word("remote")} local ${word("local")} encaplimit ${word("encaplimit")} hoplimit ${word("hoplimit")}`;
   return [
-    `if ! ip -6 tunnel change ${name} ${ends} 2>/dev/null; then`,
-    `\tip link del ${name} 2>/dev/null`,
+    // For one that isn't there, `ip` has the kernel look for a module of its name.
+    `if ! { [ -e ${device} ] && ip -6 tunnel change ${name} ${ends} 2>/dev/null; }; then`,
+    `\t[ ! -e ${device} ] || ip link del ${name}`,
     `\tip -6 tunnel add ${name} ${ends}`,
     "fi",
     `ip link set ${name} mtu ${word("mtu")}`,
@@ -109,7 +111,7 @@ true`,
         ? context.standalone
           ? make(id, to)
           : [`${initScriptPath} start`]
-        : [`ip link del ${quote(id)} 2>/dev/null || :`]),
+        : [`[ ! -e /sys/class/net/${quote(id)} ] || ip link del ${quote(id)} 2>/dev/null || :`]),
     ]),
   conflicts: ({ site, router }) =>
     router.mtus.has(site.tunnel.name) && !router.marked

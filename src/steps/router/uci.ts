@@ -155,7 +155,7 @@ export const uci: RouterStep = {
   name: "uci",
   layer: "configured",
   desired: (world) => new Map(sections(world)),
-  probe: () => ":",
+  probe: () => "",
   parse: (_, facts) =>
     new Map(
       [

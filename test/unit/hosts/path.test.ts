@@ -10,20 +10,22 @@ const folder = mkdtempSync(join(tmpdir(), "ds4-path-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const [note, asked] = [join(folder, "site"), join(folder, "asked")];
 
-/** A network over which packets of up to 1452 bytes of ping's own counting come back; `lo` is the way out. */
-const network = `ip() { echo "2001:db8:100::1 from :: via fe80::1 dev lo src 2001:db8:1::10 metric 1024"; }
+/** A network over which packets of up to so many bytes come back; `lo` is the way out. */
+const network = (
+  largest: number,
+) => `ip() { echo "2001:db8:100::1 from :: via fe80::1 dev lo src 2001:db8:1::10 metric 1024"; }
 ping() {
   echo "$*" >>${quote(asked)}
   while [ $# -gt 1 ]; do [ "$1" != -s ] || size=$2; shift; done
-  [ "$size" -le 1412 ]
+  [ "$size" -le ${largest - 48} ]
 }
 `;
 
 for (const shell of shells) {
   describe.skipIf(shell.missing)(title(shell, "the path to the router"), () => {
-    const run = (script: string) => {
+    const run = (script: string, largest = 1460) => {
       writeFileSync(asked, "");
-      const { stdout, stderr, code } = runScript(shell, network + script);
+      const { stdout, stderr, code } = runScript(shell, network(largest) + script);
       expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
       const path = parsePath({ stdout, code: code ?? -1 });
       const sorted = (sizes: readonly number[] = []) => [...sizes].sort((a, b) => b - a);
@@ -36,6 +38,14 @@ for (const shell of shells) {
       expect(path?.silent).toEqual([1500, 1492, 1488, 1480, 1476, 1472, 1468]);
       expect(path?.answered[0]).toBe(1460);
       expect(path?.answered.at(-1)).toBe(1280);
+    });
+
+    it("is measured with the two most usual sizes where one of them comes back", () => {
+      for (const largest of [1500, 1492]) {
+        const path = run(measurePath("2001:db8:100::1"), largest);
+        expect(path?.answered[0]).toBe(largest);
+        expect(readFileSync(asked, "utf8")).not.toMatch(/-s (?!1452|1444)/);
+      }
     });
 
     it("is asked again for the size in use, and for the link's own", () => {

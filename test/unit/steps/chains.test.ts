@@ -1,7 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
+import { quote } from "../../../src/core/script.js";
 import type { State } from "../../../src/core/state.js";
 import { chains } from "../../../src/steps/vps/chains.js";
+import { runScript, shells, title } from "../../shells.js";
 import { vps, world } from "../world.js";
 
 /** What the probe prints on a VPS that is set up, in the form of iptables 1.8.11 (Debian 13). */
@@ -175,3 +180,62 @@ describe("iptables-save", () => {
     expect(read).toThrow("Permission denied");
   });
 });
+
+const folder = mkdtempSync(join(tmpdir(), "ds4-chains-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const tool = (name: string, does: string) =>
+  writeFileSync(join(folder, name), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
+
+for (const shell of shells) {
+  describe.skipIf(shell.missing)(title(shell, "the chains of the boot script"), () => {
+    /** What iptables-restore is given where iptables-save prints `rules`. */
+    const given = (rules: string) => {
+      tool("iptables-save", `cat <<'RULES'\n${rules}\nRULES`);
+      tool("iptables-restore", 'echo "$*"; cat');
+      const state = desired.get("ipv4") as State;
+      const path = `PATH=${quote(folder)}:$PATH`;
+      const { stdout, stderr, code } = runScript(shell, [path, ...chains.up("ipv4", state)].join("\n"));
+      expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+      return stdout;
+    };
+
+    it("are made where nothing is", () => {
+      const text = given("");
+      expect(text).toMatch(/^--noflush -w\n\*filter\n/);
+      expect(text).not.toContain("-D ");
+      expect(text.match(/^-I .*/gm)).toEqual([
+        "-I INPUT 1 -j DS4-INPUT",
+        "-I FORWARD 1 -j DS4-FORWARD",
+        "-I PREROUTING 1 -j DS4-PREROUTING",
+        "-I FORWARD 1 -j DS4-FORWARD",
+        "-I PREROUTING 1 -j DS4-PREROUTING",
+        "-I POSTROUTING 1 -j DS4-POSTROUTING",
+      ]);
+    });
+
+    it("lose all their jumps, of the same table and no others, before they get one", () => {
+      const text = given(`# Warning: iptables-legacy tables present, use iptables-legacy-save to see them
+*filter
+:INPUT DROP [0:0]
+-A INPUT -m comment --comment "* ? [a-z]" -j ufw-before-input
+-A INPUT -j DS4-INPUT
+-A INPUT -i eth0 -p tcp -m tcp --dport 80 -j DS4-INPUT
+-A INPUT -j DS4-INPUT-OLD
+-A OTHER -j DS4-INPUT
+COMMIT
+*nat
+-A PREROUTING -j DOCKER
+-A PREROUTING -j DS4-PREROUTING
+COMMIT`);
+      const part = (table: string) => text.split(`*${table}\n`)[1]?.split("COMMIT")[0] ?? "";
+      expect(part("filter").match(/^-[DI] .*/gm)).toEqual([
+        "-D INPUT -j DS4-INPUT",
+        "-D INPUT -i eth0 -p tcp -m tcp --dport 80 -j DS4-INPUT",
+        "-I INPUT 1 -j DS4-INPUT",
+        "-I FORWARD 1 -j DS4-FORWARD",
+      ]);
+      expect(part("mangle")).not.toContain("-D ");
+      expect(part("nat").match(/^-D .*/gm)).toEqual(["-D PREROUTING -j DS4-PREROUTING"]);
+    });
+  });
+}

@@ -21,7 +21,7 @@ firewall=stale
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 file /etc/ds4/site'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 tunnel=wrap1
@@ -32,12 +32,10 @@ server=192.168.1.211,192.168.1.210
 mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
-chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/nftables.d/ds4.nft'
-( umask 077; mkdir -p /etc/nftables.d )
+[ -d /etc/nftables.d ] || ( umask 077; mkdir -p /etc/nftables.d )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\'': part of table inet fw4.
 chain ds4_hairpin {
 	udp dport 51820 dnat ip to 192.168.1.211 comment "!fw4: ds4_hairpin"
@@ -57,10 +55,8 @@ chain ds4_hairpin_out {
 }
 ' >/etc/nftables.d/ds4.nft.ds4-new )
 said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
-chmod 600 /etc/nftables.d/ds4.nft.ds4-new
 sync /etc/nftables.d/ds4.nft.ds4-new 2>/dev/null || sync
 mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
-chown 0:0 /etc/nftables.d/ds4.nft
 firewall=stale
 echo '@ds4 uci network.ds4_rule_main_2'
 echo '@ds4 uci network.ds4_rule_table_2'

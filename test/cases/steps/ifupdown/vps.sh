@@ -17,16 +17,14 @@ echo '@ds4 file /etc/systemd/system/ds4.service'
 rm -f /etc/systemd/system/ds4.service /etc/systemd/system/ds4.service.ds4-new
 systemctl daemon-reload
 echo '@ds4 file /etc/network/interfaces.d/ds4'
-( umask 077; mkdir -p /etc/network/interfaces.d )
+[ -d /etc/network/interfaces.d ] || ( umask 077; mkdir -p /etc/network/interfaces.d )
 ( umask 077; printf '%s' '# Written by ds4.
 auto wrap1
 iface wrap1 inet manual
     up /etc/ds4/up
     post-down ip link del wrap1 2>/dev/null || :
 ' >/etc/network/interfaces.d/ds4.ds4-new )
-chmod 600 /etc/network/interfaces.d/ds4.ds4-new
 sync /etc/network/interfaces.d/ds4.ds4-new 2>/dev/null || sync
 mv -f /etc/network/interfaces.d/ds4.ds4-new /etc/network/interfaces.d/ds4
-chown 0:0 /etc/network/interfaces.d/ds4
 exit 0
 }

@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/ds4/site'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 end=home
@@ -16,9 +16,7 @@ server=192.168.1.210
 mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
-chown 0:0 /etc/ds4/site
 exit 0
 }

@@ -12,7 +12,7 @@ mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
 )
 echo '@ds4 file /etc/ds4/site'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab-linux
 end=home
@@ -24,12 +24,10 @@ server=192.168.1.210,192.168.1.211
 mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
-chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
 # Written by ds4 for the site '\''lab-linux'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
 # Usage: up [STEP:ID ...]  (without arguments: everything)
@@ -46,15 +44,28 @@ fi
 
 if part chains ipv6; then
   {
+    saved=$(ip6tables-save)
+    IFS='\''
+'\''
+    set -f
+    jumps() {
+      table=
+      for line in $saved; do
+        case $line in
+        '\''*'\''*) table=${line#?} ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        esac
+      done
+    }
     echo '\''*filter'\''
     echo '\'':DS4-INPUT - [0:0]'\''
     echo '\''-A DS4-INPUT -s 2001:db8:1:0:203:0:113:144/128 -d 2001:db8:100:0:203:0:113:144/128 -p 4 -j ACCEPT'\''
     echo '\''-A DS4-INPUT -d 2001:db8:100:0:203:0:113:144/128 -p 4 -j DROP'\''
-    ip6tables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
+    jumps filter INPUT DS4-INPUT
     echo '\''-I INPUT 1 -j DS4-INPUT'\''
     echo '\'':DS4-OUTPUT - [0:0]'\''
     echo '\''-A DS4-OUTPUT -s 2001:db8:100:0:203:0:113:144/128 -d 2001:db8:1:0:203:0:113:144/128 -p 4 -j ACCEPT'\''
-    ip6tables -w -t filter -S OUTPUT | sed -n '\''s/^-A \(OUTPUT .*-j DS4-OUTPUT\)$/-D \1/p'\''
+    jumps filter OUTPUT DS4-OUTPUT
     echo '\''-I OUTPUT 1 -j DS4-OUTPUT'\''
     echo COMMIT
   } | ip6tables-restore --noflush -w
@@ -62,6 +73,19 @@ fi
 
 if part chains ipv4; then
   {
+    saved=$(iptables-save)
+    IFS='\''
+'\''
+    set -f
+    jumps() {
+      table=
+      for line in $saved; do
+        case $line in
+        '\''*'\''*) table=${line#?} ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        esac
+      done
+    }
     echo '\''*filter'\''
     echo '\'':DS4-INPUT - [0:0]'\''
     echo '\''-A DS4-INPUT -d 192.168.1.210/32 -i wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN'\''
@@ -77,7 +101,7 @@ if part chains ipv4; then
     echo '\''-A DS4-INPUT -s 198.18.0.1/32 -d 192.168.1.210/32 -i wrap1'\''
     echo '\''-A DS4-INPUT -d 192.168.1.210/32 -i wrap1 -j RETURN'\''
     echo '\''-A DS4-INPUT -i wrap1 -j DROP'\''
-    iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
+    jumps filter INPUT DS4-INPUT
     echo '\''-I INPUT 1 -j DS4-INPUT'\''
     echo '\'':DS4-FORWARD - [0:0]'\''
     echo '\''-A DS4-FORWARD -d 192.168.1.211/32 -i wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
@@ -97,7 +121,7 @@ if part chains ipv4; then
     echo '\''-A DS4-FORWARD -s 192.168.1.211/32 -o wrap1 -j ACCEPT'\''
     echo '\''-A DS4-FORWARD -i wrap1 -j DROP'\''
     echo '\''-A DS4-FORWARD -o wrap1 -j DROP'\''
-    iptables -w -t filter -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''
+    jumps filter FORWARD DS4-FORWARD
     echo '\''-I FORWARD 1 -j DS4-FORWARD'\''
     echo COMMIT
     echo '\''*mangle'\''
@@ -108,16 +132,16 @@ if part chains ipv4; then
     echo '\''-A DS4-PREROUTING -d 192.168.1.210/32 -i wrap1 -j RETURN'\''
     echo '\''-A DS4-PREROUTING -d 192.168.1.211/32 -i wrap1 -j RETURN'\''
     echo '\''-A DS4-PREROUTING -i wrap1 -j DROP'\''
-    iptables -w -t mangle -S PREROUTING | sed -n '\''s/^-A \(PREROUTING .*-j DS4-PREROUTING\)$/-D \1/p'\''
+    jumps mangle PREROUTING DS4-PREROUTING
     echo '\''-I PREROUTING 1 -j DS4-PREROUTING'\''
     echo '\'':DS4-FORWARD - [0:0]'\''
     echo '\''-A DS4-FORWARD -o wrap1 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'\''
     echo '\''-A DS4-FORWARD -i wrap1 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'\''
-    iptables -w -t mangle -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''
+    jumps mangle FORWARD DS4-FORWARD
     echo '\''-I FORWARD 1 -j DS4-FORWARD'\''
     echo '\'':DS4-OUTPUT - [0:0]'\''
     echo '\''-A DS4-OUTPUT -s 192.168.1.210/32 -d 198.18.0.1/32'\''
-    iptables -w -t mangle -S OUTPUT | sed -n '\''s/^-A \(OUTPUT .*-j DS4-OUTPUT\)$/-D \1/p'\''
+    jumps mangle OUTPUT DS4-OUTPUT
     echo '\''-I OUTPUT 1 -j DS4-OUTPUT'\''
     echo COMMIT
   } | iptables-restore --noflush -w
@@ -128,9 +152,9 @@ if part address 2001:db8:100:0:203:0:113:144/128; then
 fi
 
 if part tunnel wrap1; then
-  modprobe -q ip6_tunnel || :
-  if ! ip link set wrap1 type ip6tnl mode ipip6 local 2001:db8:100:0:203:0:113:144 remote 2001:db8:1:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0 2>/dev/null; then
-    ! ip link del wrap1 2>/dev/null || asked='\''  '\''
+  [ -d /sys/module/ip6_tunnel ] || modprobe -q ip6_tunnel || :
+  if ! { [ -e /sys/class/net/wrap1 ] && ip link set wrap1 type ip6tnl mode ipip6 local 2001:db8:100:0:203:0:113:144 remote 2001:db8:1:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0 2>/dev/null; }; then
+    [ ! -e /sys/class/net/wrap1 ] || { ip link del wrap1 && asked='\''  '\''; }
     ip link add wrap1 mtu 1460 type ip6tnl mode ipip6 local 2001:db8:100:0:203:0:113:144 remote 2001:db8:1:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0
   fi
   ip link set wrap1 mtu 1460 up
@@ -184,7 +208,6 @@ fi
 chmod 700 /etc/ds4/up.ds4-new
 sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
-chown 0:0 /etc/ds4/up
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; sync /etc/ds4/before/sysctl 2>/dev/null || sync )
 /etc/ds4/up sysctl:net.ipv4.ip_forward

@@ -4,9 +4,9 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 tunnel wrap1'
-ip link del wrap1 2>/dev/null || :
+[ ! -e /sys/class/net/wrap1 ] || ip link del wrap1 2>/dev/null || :
 echo '@ds4 file /etc/ds4/site'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 tunnel=home4
@@ -17,12 +17,10 @@ server=192.168.1.210
 mtu=1280
 table=42
 ' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
-chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/init.d/ds4'
-( umask 077; mkdir -p /etc/init.d )
+[ -d /etc/init.d ] || ( umask 077; mkdir -p /etc/init.d )
 ( umask 077; printf '%s' '#!/bin/sh /etc/rc.common
 # Written by ds4 for the site '\''lab'\'': the tunnel from the VPS ends here.
 
@@ -30,8 +28,8 @@ START=19
 
 start() {
 	[ -d /sys/module/ip6_tunnel ] || modprobe ip6_tunnel 2>/dev/null
-	if ! ip -6 tunnel change home4 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 2>/dev/null; then
-		ip link del home4 2>/dev/null
+	if ! { [ -e /sys/class/net/home4 ] && ip -6 tunnel change home4 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 2>/dev/null; }; then
+		[ ! -e /sys/class/net/home4 ] || ip link del home4
 		ip -6 tunnel add home4 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64
 	fi
 	ip link set home4 mtu 1280
@@ -47,7 +45,6 @@ stop() {
 chmod 700 /etc/init.d/ds4.ds4-new
 sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync
 mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
-chown 0:0 /etc/init.d/ds4
 echo '@ds4 tunnel home4'
 /etc/init.d/ds4 start
 echo '@ds4 uci network.ds4_tunnel'

@@ -46,7 +46,7 @@ ip route del unreachable 192.168.1.210 metric 4000000000 proto 204 2>/dev/null |
 echo '@ds4 route 192.168.1.210'
 ip route del 192.168.1.210 dev wrap1 proto 204 2>/dev/null || :
 echo '@ds4 tunnel wrap1'
-ip link del wrap1 2>/dev/null || :
+[ ! -e /sys/class/net/wrap1 ] || ip link del wrap1 2>/dev/null || :
 echo '@ds4 address 2001:db8:1:0:203:0:113:144/128'
 ip -6 addr del 2001:db8:1:0:203:0:113:144/128 dev eth0 2>/dev/null || :
 echo '@ds4 sysctl net.ipv4.ip_forward'
@@ -66,17 +66,15 @@ DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install -
   sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
 )
 echo '@ds4 file /etc/ds4/site'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab-linux
 mode=relay
 ' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
-chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
 # Written by ds4 for the site '\''lab-linux'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
 # Usage: up [STEP:ID ...]  (without arguments: everything)
@@ -89,12 +87,25 @@ part() {
 
 if part chains relay; then
   {
+    saved=$(iptables-save)
+    IFS='\''
+'\''
+    set -f
+    jumps() {
+      table=
+      for line in $saved; do
+        case $line in
+        '\''*'\''*) table=${line#?} ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        esac
+      done
+    }
     echo '\''*filter'\''
     echo '\'':DS4-RELAY - [0:0]'\''
     echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 80 -j ACCEPT'\''
     echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 8080 -j ACCEPT'\''
     echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p udp -m udp --dport 9000 -j ACCEPT'\''
-    iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-RELAY\)$/-D \1/p'\''
+    jumps filter INPUT DS4-RELAY
     echo '\''-I INPUT 1 -j DS4-RELAY'\''
     echo COMMIT
   } | iptables-restore --noflush -w
@@ -103,9 +114,8 @@ fi
 chmod 700 /etc/ds4/up.ds4-new
 sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
-chown 0:0 /etc/ds4/up
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
-( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
+[ -d /etc/systemd/system/nftables.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/etc/ds4/up chains:relay
@@ -115,9 +125,8 @@ ExecStopPost=-/etc/ds4/up chains:relay
 chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
 sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
-chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
-( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
+[ -d /etc/systemd/system/netfilter-persistent.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/etc/ds4/up chains:relay
@@ -126,9 +135,8 @@ ExecStopPost=-/etc/ds4/up chains:relay
 chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
 sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
-chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
-( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
+[ -d /etc/systemd/system/firewalld.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/usr/bin/firewall-cmd --state
@@ -141,10 +149,9 @@ ExecStopPost=-/etc/ds4/up chains:relay
 chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
 sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
-chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
 systemctl daemon-reload
 echo '@ds4 relay tcp/80'
-( umask 022; mkdir -p /etc/systemd/system )
+[ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\''.
 [Unit]
 Description=ds4: relays TCP 203.0.113.144:80 to [2001:db8:100::210]:80
@@ -203,9 +210,8 @@ WantedBy=multi-user.target
 chmod 644 /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new
 sync /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new /etc/systemd/system/ds4-relay-tcp-80.service
-chown 0:0 /etc/systemd/system/ds4-relay-tcp-80.service
 echo '@ds4 relay tcp/8080'
-( umask 022; mkdir -p /etc/systemd/system )
+[ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\''.
 [Unit]
 Description=ds4: relays TCP 203.0.113.144:8080 to [2001:db8:100::210]:9000
@@ -264,9 +270,8 @@ WantedBy=multi-user.target
 chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
 sync /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service
-chown 0:0 /etc/systemd/system/ds4-relay-tcp-8080.service
 echo '@ds4 relay udp/9000'
-( umask 022; mkdir -p /etc/systemd/system )
+[ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\''.
 [Unit]
 Description=ds4: relays UDP 203.0.113.144:9000 to [2001:db8:100::210]:9000
@@ -325,7 +330,6 @@ WantedBy=multi-user.target
 chmod 644 /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
 sync /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new /etc/systemd/system/ds4-relay-udp-9000.service
-chown 0:0 /etc/systemd/system/ds4-relay-udp-9000.service
 systemctl daemon-reload
 systemctl -q --no-reload enable ds4-relay-tcp-80.service ds4-relay-tcp-8080.service ds4-relay-udp-9000.service
 exit 0

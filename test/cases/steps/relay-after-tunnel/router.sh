@@ -47,7 +47,7 @@ n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 tunnel wrap1'
-ip link del wrap1 2>/dev/null || :
+[ ! -e /sys/class/net/wrap1 ] || ip link del wrap1 2>/dev/null || :
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/rc.d/S19ds4'
 [ ! -e /etc/sysupgrade.conf ] || { { grep -vxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf; }
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/init.d/ds4'

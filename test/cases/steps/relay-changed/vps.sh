@@ -25,7 +25,7 @@ systemctl reset-failed ds4-relay-udp-9000.service 2>/dev/null || :
   sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
 )
 echo '@ds4 file /etc/ds4/up'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
 # Written by ds4 for the site '\''lab'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
 # Usage: up [STEP:ID ...]  (without arguments: everything)
@@ -38,12 +38,25 @@ part() {
 
 if part chains relay; then
   {
+    saved=$(iptables-save)
+    IFS='\''
+'\''
+    set -f
+    jumps() {
+      table=
+      for line in $saved; do
+        case $line in
+        '\''*'\''*) table=${line#?} ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        esac
+      done
+    }
     echo '\''*filter'\''
     echo '\'':DS4-RELAY - [0:0]'\''
     echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 80 -j ACCEPT'\''
     echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 8080 -j ACCEPT'\''
     echo '\''-A DS4-RELAY -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 443 -j ACCEPT'\''
-    iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-RELAY\)$/-D \1/p'\''
+    jumps filter INPUT DS4-RELAY
     echo '\''-I INPUT 1 -j DS4-RELAY'\''
     echo COMMIT
   } | iptables-restore --noflush -w
@@ -52,9 +65,8 @@ fi
 chmod 700 /etc/ds4/up.ds4-new
 sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
-chown 0:0 /etc/ds4/up
 echo '@ds4 relay tcp/8080'
-( umask 022; mkdir -p /etc/systemd/system )
+[ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\''.
 [Unit]
 Description=ds4: relays TCP 203.0.113.144:8080 to home.example.org:9000
@@ -113,9 +125,8 @@ WantedBy=multi-user.target
 chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
 sync /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service
-chown 0:0 /etc/systemd/system/ds4-relay-tcp-8080.service
 echo '@ds4 relay tcp/443'
-( umask 022; mkdir -p /etc/systemd/system )
+[ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\''.
 [Unit]
 Description=ds4: relays TCP 203.0.113.144:443 to home.example.org:443
@@ -174,7 +185,6 @@ WantedBy=multi-user.target
 chmod 644 /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new
 sync /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new /etc/systemd/system/ds4-relay-tcp-443.service
-chown 0:0 /etc/systemd/system/ds4-relay-tcp-443.service
 systemctl daemon-reload
 systemctl -q --no-reload enable ds4-relay-tcp-8080.service ds4-relay-tcp-443.service
 exit 0

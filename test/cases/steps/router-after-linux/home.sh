@@ -24,7 +24,7 @@ ip route del unreachable default metric 4000000000 table 42 proto 204 2>/dev/nul
 echo '@ds4 route 42/default'
 ip route del default dev wrap1 table 42 proto 204 2>/dev/null || :
 echo '@ds4 tunnel wrap1'
-ip link del wrap1 2>/dev/null || :
+[ ! -e /sys/class/net/wrap1 ] || ip link del wrap1 2>/dev/null || :
 echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
 ip -6 addr del 2001:db8:100:0:203:0:113:144/128 dev eth0 2>/dev/null || :
 echo '@ds4 chains ipv4'

@@ -48,7 +48,7 @@ ip route del unreachable 192.168.1.210 metric 4000000000 proto 204 2>/dev/null |
 echo '@ds4 route 192.168.1.210'
 ip route del 192.168.1.210 dev wrap1 proto 204 2>/dev/null || :
 echo '@ds4 tunnel wrap1'
-ip link del wrap1 2>/dev/null || :
+[ ! -e /sys/class/net/wrap1 ] || ip link del wrap1 2>/dev/null || :
 echo '@ds4 address 2001:db8:1:0:203:0:113:144/128'
 ip -6 addr del 2001:db8:1:0:203:0:113:144/128 dev eth0 2>/dev/null || :
 echo '@ds4 sysctl net.ipv4.ip_forward'

@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/ds4/site'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 tunnel=wrap1
@@ -15,12 +15,10 @@ server=192.168.1.210
 mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
-chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/init.d/ds4'
-( umask 077; mkdir -p /etc/init.d )
+[ -d /etc/init.d ] || ( umask 077; mkdir -p /etc/init.d )
 ( umask 077; printf '%s' '#!/bin/sh /etc/rc.common
 # Written by ds4 for the site '\''lab'\'': the tunnel from the VPS ends here.
 
@@ -28,8 +26,8 @@ START=19
 
 start() {
 	[ -d /sys/module/ip6_tunnel ] || modprobe ip6_tunnel 2>/dev/null
-	if ! ip -6 tunnel change wrap1 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 2>/dev/null; then
-		ip link del wrap1 2>/dev/null
+	if ! { [ -e /sys/class/net/wrap1 ] && ip -6 tunnel change wrap1 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 2>/dev/null; }; then
+		[ ! -e /sys/class/net/wrap1 ] || ip link del wrap1
 		ip -6 tunnel add wrap1 mode ipip6 remote 2001:db8:1:0:203:0:113:144 local 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64
 	fi
 	ip link set wrap1 mtu 1460
@@ -45,9 +43,8 @@ stop() {
 chmod 700 /etc/init.d/ds4.ds4-new
 sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync
 mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
-chown 0:0 /etc/init.d/ds4
 echo '@ds4 file /etc/nftables.d/ds4.nft'
-( umask 077; mkdir -p /etc/nftables.d )
+[ -d /etc/nftables.d ] || ( umask 077; mkdir -p /etc/nftables.d )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\'': part of table inet fw4.
 chain ds4_hairpin {
 	tcp dport 22 return comment "!fw4: ds4_hairpin"
@@ -63,10 +60,8 @@ chain ds4_hairpin_out {
 }
 ' >/etc/nftables.d/ds4.nft.ds4-new )
 said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
-chmod 600 /etc/nftables.d/ds4.nft.ds4-new
 sync /etc/nftables.d/ds4.nft.ds4-new 2>/dev/null || sync
 mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
-chown 0:0 /etc/nftables.d/ds4.nft
 firewall=stale
 echo '@ds4 boot ds4'
 /etc/init.d/ds4 enable || :

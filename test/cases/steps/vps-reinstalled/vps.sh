@@ -12,7 +12,7 @@ mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
 )
 echo '@ds4 file /etc/ds4/site'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab
 tunnel=wrap1
@@ -23,12 +23,10 @@ server=192.168.1.210
 mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
-chown 0:0 /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
-( umask 077; mkdir -p /etc/ds4 )
+[ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
 # Written by ds4 for the site '\''lab'\'': '\''ds4 apply'\'' runs this, and so does every boot. Safe to run again.
 # Usage: up [STEP:ID ...]  (without arguments: everything)
@@ -48,9 +46,9 @@ if part address 2001:db8:1:0:203:0:113:144/128; then
 fi
 
 if part tunnel wrap1; then
-  modprobe -q ip6_tunnel || :
-  if ! ip link set wrap1 type ip6tnl mode ipip6 local 2001:db8:1:0:203:0:113:144 remote 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0 2>/dev/null; then
-    ! ip link del wrap1 2>/dev/null || asked='\''  '\''
+  [ -d /sys/module/ip6_tunnel ] || modprobe -q ip6_tunnel || :
+  if ! { [ -e /sys/class/net/wrap1 ] && ip link set wrap1 type ip6tnl mode ipip6 local 2001:db8:1:0:203:0:113:144 remote 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0 2>/dev/null; }; then
+    [ ! -e /sys/class/net/wrap1 ] || { ip link del wrap1 && asked='\''  '\''; }
     ip link add wrap1 mtu 1460 type ip6tnl mode ipip6 local 2001:db8:1:0:203:0:113:144 remote 2001:db8:100:0:203:0:113:144 encaplimit none hoplimit 64 dev eth0
   fi
   ip link set wrap1 mtu 1460 up
@@ -67,11 +65,24 @@ fi
 
 if part chains ipv6; then
   {
+    saved=$(ip6tables-save)
+    IFS='\''
+'\''
+    set -f
+    jumps() {
+      table=
+      for line in $saved; do
+        case $line in
+        '\''*'\''*) table=${line#?} ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        esac
+      done
+    }
     echo '\''*filter'\''
     echo '\'':DS4-INPUT - [0:0]'\''
     echo '\''-A DS4-INPUT -s 2001:db8:100:0:203:0:113:144/128 -d 2001:db8:1:0:203:0:113:144/128 -p 4 -j ACCEPT'\''
     echo '\''-A DS4-INPUT -d 2001:db8:1:0:203:0:113:144/128 -p 4 -j DROP'\''
-    ip6tables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
+    jumps filter INPUT DS4-INPUT
     echo '\''-I INPUT 1 -j DS4-INPUT'\''
     echo COMMIT
   } | ip6tables-restore --noflush -w
@@ -79,10 +90,23 @@ fi
 
 if part chains ipv4; then
   {
+    saved=$(iptables-save)
+    IFS='\''
+'\''
+    set -f
+    jumps() {
+      table=
+      for line in $saved; do
+        case $line in
+        '\''*'\''*) table=${line#?} ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        esac
+      done
+    }
     echo '\''*filter'\''
     echo '\'':DS4-INPUT - [0:0]'\''
     echo '\''-A DS4-INPUT -i wrap1 -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP'\''
-    iptables -w -t filter -S INPUT | sed -n '\''s/^-A \(INPUT .*-j DS4-INPUT\)$/-D \1/p'\''
+    jumps filter INPUT DS4-INPUT
     echo '\''-I INPUT 1 -j DS4-INPUT'\''
     echo '\'':DS4-FORWARD - [0:0]'\''
     echo '\''-A DS4-FORWARD -s 192.168.1.210/32 -i wrap1 -o eth0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
@@ -109,29 +133,29 @@ if part chains ipv4; then
     echo '\''-A DS4-FORWARD -d 192.168.1.210/32 -i eth0 -o wrap1 -m conntrack --ctstate DNAT -j ACCEPT'\''
     echo '\''-A DS4-FORWARD -i wrap1 -j DROP'\''
     echo '\''-A DS4-FORWARD -o wrap1 -j DROP'\''
-    iptables -w -t filter -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''
+    jumps filter FORWARD DS4-FORWARD
     echo '\''-I FORWARD 1 -j DS4-FORWARD'\''
     echo COMMIT
     echo '\''*mangle'\''
     echo '\'':DS4-PREROUTING - [0:0]'\''
     echo '\''-A DS4-PREROUTING ! -s 192.168.1.210/32 -i wrap1 -j DROP'\''
-    iptables -w -t mangle -S PREROUTING | sed -n '\''s/^-A \(PREROUTING .*-j DS4-PREROUTING\)$/-D \1/p'\''
+    jumps mangle PREROUTING DS4-PREROUTING
     echo '\''-I PREROUTING 1 -j DS4-PREROUTING'\''
     echo '\'':DS4-FORWARD - [0:0]'\''
     echo '\''-A DS4-FORWARD -o wrap1 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'\''
     echo '\''-A DS4-FORWARD -i wrap1 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'\''
-    iptables -w -t mangle -S FORWARD | sed -n '\''s/^-A \(FORWARD .*-j DS4-FORWARD\)$/-D \1/p'\''
+    jumps mangle FORWARD DS4-FORWARD
     echo '\''-I FORWARD 1 -j DS4-FORWARD'\''
     echo COMMIT
     echo '\''*nat'\''
     echo '\'':DS4-PREROUTING - [0:0]'\''
     echo '\''-A DS4-PREROUTING -d 203.0.113.144/32 -i eth0 -p tcp -m tcp --dport 22 -j RETURN'\''
     echo '\''-A DS4-PREROUTING -d 203.0.113.144/32 -i eth0 -j DNAT --to-destination 192.168.1.210'\''
-    iptables -w -t nat -S PREROUTING | sed -n '\''s/^-A \(PREROUTING .*-j DS4-PREROUTING\)$/-D \1/p'\''
+    jumps nat PREROUTING DS4-PREROUTING
     echo '\''-I PREROUTING 1 -j DS4-PREROUTING'\''
     echo '\'':DS4-POSTROUTING - [0:0]'\''
     echo '\''-A DS4-POSTROUTING -s 192.168.1.210/32 -o eth0 -j SNAT --to-source 203.0.113.144'\''
-    iptables -w -t nat -S POSTROUTING | sed -n '\''s/^-A \(POSTROUTING .*-j DS4-POSTROUTING\)$/-D \1/p'\''
+    jumps nat POSTROUTING DS4-POSTROUTING
     echo '\''-I POSTROUTING 1 -j DS4-POSTROUTING'\''
     echo COMMIT
   } | iptables-restore --noflush -w
@@ -140,9 +164,8 @@ fi
 chmod 700 /etc/ds4/up.ds4-new
 sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
-chown 0:0 /etc/ds4/up
 echo '@ds4 file /etc/systemd/system/ds4.service'
-( umask 022; mkdir -p /etc/systemd/system )
+[ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4.
 [Unit]
 Description=ds4: brings this machine'\''s public IPv4 home
@@ -162,9 +185,8 @@ WantedBy=multi-user.target
 chmod 644 /etc/systemd/system/ds4.service.ds4-new
 sync /etc/systemd/system/ds4.service.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/ds4.service.ds4-new /etc/systemd/system/ds4.service
-chown 0:0 /etc/systemd/system/ds4.service
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
-( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
+[ -d /etc/systemd/system/nftables.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
@@ -174,9 +196,8 @@ ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
 sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
-chown 0:0 /etc/systemd/system/nftables.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
-( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
+[ -d /etc/systemd/system/netfilter-persistent.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
@@ -185,9 +206,8 @@ ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
 sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
-chown 0:0 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
 echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
-( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
+[ -d /etc/systemd/system/firewalld.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/usr/bin/firewall-cmd --state
@@ -200,9 +220,8 @@ ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
 sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync
 mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
-chown 0:0 /etc/systemd/system/firewalld.service.d/ds4.conf
 echo '@ds4 file /etc/network/if-up.d/ds4'
-( umask 077; mkdir -p /etc/network/if-up.d )
+[ -d /etc/network/if-up.d ] || ( umask 077; mkdir -p /etc/network/if-up.d )
 ( umask 077; printf '%s' '#!/bin/sh
 # Written by ds4: what '\''ifdown eth0'\'' took away comes back with '\''ifup eth0'\''.
 [ "$IFACE" = '\''eth0'\'' ] || exit 0
@@ -213,7 +232,6 @@ exit 0
 chmod 700 /etc/network/if-up.d/ds4.ds4-new
 sync /etc/network/if-up.d/ds4.ds4-new 2>/dev/null || sync
 mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4
-chown 0:0 /etc/network/if-up.d/ds4
 systemctl daemon-reload
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; sync /etc/ds4/before/sysctl 2>/dev/null || sync )
