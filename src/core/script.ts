@@ -23,7 +23,7 @@ export function writeFile(
     `[ -d ${folder} ] || ( umask ${mode.endsWith("00") ? "077" : "022"}; mkdir -p ${folder} )`,
     `( umask 077; printf '%s' ${quote(content)} >${temporary} )`,
     ...(check === undefined ? [] : [check(temporary)]),
-    ...(mode === "600" ? [] : [`chmod ${mode} ${temporary}`]),
+    `chmod ${mode} ${temporary}`,
     ...replaceBy(temporary, quote(path)),
   ];
 }

@@ -94,15 +94,13 @@ made=no
 clean() {${cleanUp}
   tc filter del dev ${up} egress pref ${preference} 2>/dev/null
   [ $made = no ] || tc qdisc del dev ${up} clsact
-  [ -n "$gateway" ] || {
   ${each(({ visitor }) => `ip neigh del ${visitor} dev ${up} 2>/dev/null`)}
-  }
   [ ! -e /sys/class/net/ds4v0 ] || ip link del ds4v0 2>/dev/null
   [ ! -e /run/netns/ds4-visitor ] || ip netns del ds4-visitor 2>/dev/null
 }
-gateway=$(ip -4 route show default dev ${up} | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p' | head -n 1)
 clean
 trap clean EXIT
+gateway=$(ip -4 route show default dev ${up} | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p' | head -n 1)
 # An answer leaves towards the gateway, so it has the gateway's hardware address, which the visitor takes as its own.
 if [ -z "$gateway" ]; then mac=02:00:00:00:00:01
   ${each(({ visitor }) => `ip neigh replace ${visitor} lladdr $mac dev ${up} nud permanent`)}

@@ -32,6 +32,11 @@ export function runParts(step: string, ids: readonly string[]): string {
 /** What the boot script needs of a step. */
 export type BootPart = Pick<BootStep<World>, "name" | "up">;
 
+/** Its lines, indented but where one begins inside a quoted word: a tab says so. */
+function upLines({ up }: BootPart, id: string, state: State, indent = ""): readonly string[] {
+  return up(id, state).map((line) => (line.startsWith("\t") ? line.slice(1) : `${indent}${line}`));
+}
+
 /** The usual `render` of a boot step: make by the boot script (an undo: by its lines), remove by `down`. */
 export function renderByBootScript(
   step: BootPart,
@@ -43,7 +48,7 @@ export function renderByBootScript(
   return [
     ...changes.flatMap(({ id, from, to }) => (to || !from ? [] : [context.mark(id), ...down(id, from)])),
     ...(context.standalone
-      ? make.flatMap(({ id, to }) => [context.mark(id), ...step.up(id, to)])
+      ? make.flatMap(({ id, to }) => [context.mark(id), ...upLines(step, id, to)])
       : make.length > 0
         ? [
             runParts(
@@ -64,7 +69,7 @@ export function bootScript(site: string, parts: readonly (readonly [BootPart, It
     [...items].flatMap(([id, state]) => [
       "",
       `if part ${quote(step.name)} ${quote(id)}; then`,
-      ...step.up(id, state).map((line) => (line.startsWith("\t") ? line.slice(1) : `  ${line}`)),
+      ...upLines(step, id, state, "  "),
       "fi",
     ]),
   );

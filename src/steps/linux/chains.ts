@@ -91,6 +91,15 @@ export function chainsStep<W extends World>(of: ChainsOf<W>): BootStep<W> {
 ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" || exit\n")}`,
     parse: (section, facts, site) => {
       if (section.code !== 0) throw new HostError(`iptables-save failed: ${section.stdout.trim()}`);
+      const foreign = /^# Table `(\w+)' is incompatible/m.exec(section.stdout)?.[1];
+      if (foreign !== undefined) {
+        throw new HostError(
+          `iptables can't read its table ${foreign}: it holds a rule that was made by 'nft'`,
+          {
+            hint: `'nft list ruleset' shows it; give it to a table of its own ('nft add table …'), which iptables leaves alone`,
+          },
+        );
+      }
       if (!facts.marked) return new Map();
       const about = {
         devices: [facts.owned?.tunnel?.name ?? site.tunnel.name, of.uplink(site) ?? facts.uplink?.name ?? ""],
@@ -111,7 +120,7 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
       const tool = tools[group.family];
       return [
         "{",
-        ...saved(tool),
+        ...saved(group),
         ...tablesOf(group).flatMap((table) => [
           `  echo '*${table}'`,
           ...hooksOf(group, table).flatMap((hook) => {
@@ -158,23 +167,29 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
 
 /**
  * Lines that read all rules once, and then have `jumps TABLE HOOK CHAIN` print what takes away each jump there. For a
- * subshell: words are lines after it.
+ * subshell: words are lines after it. Nothing is listed while `iptables-restore` runs, which has the lock of older ones.
  */
-const saved = (tool: string) => [
-  `  saved=$(${tool}-save)`,
-  "  IFS='",
-  "\t'",
-  "  set -f",
-  "  jumps() {",
-  "    table=",
-  "    for line in $saved; do",
-  "      case $line in",
-  "      '*'*) table=${line#?} ;;",
-  `      "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D \${line#-A }" ;;`,
-  "      esac",
-  "    done",
-  "  }",
-];
+function saved({ family, places }: Group): readonly string[] {
+  const tool = tools[family];
+  const hooks = places.map(([table, hook]) => `echo '*${table}'; ${tool} -t ${table} -S ${hook}`);
+  return [
+    // One rule of somebody's that it can't print, and it fails, or leaves out that table.
+    `  saved=$(${tool}-save) && case $saved in *' is incompatible'*) false ;; esac ||`,
+    `    saved=$({ ${hooks.join("; ")}; } 2>/dev/null || :)`,
+    "  IFS='",
+    "\t'",
+    "  set -f",
+    "  jumps() {",
+    "    table=",
+    "    for line in $saved; do",
+    "      case $line in",
+    "      '*'*) table=${line#?} ;;",
+    `      "-A $2 "*"-j $3") [ "$table" != "$1" ] || printf '%s\\n' "-D \${line#-A }" ;;`,
+    "      esac",
+    "    done",
+    "  }",
+  ];
+}
 
 /** The inverse of `placeOf`. */
 function placesOf(jump: State[string] | undefined): readonly number[] {

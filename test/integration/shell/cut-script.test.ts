@@ -15,7 +15,7 @@ const script = group([
   note,
   "set -eu",
   `f() { ${note}; }; f`,
-  ...writeFile("./a b", "it's\n}\nexit 0\n", "644").map((line) => `${line}; ${note}`),
+  ...writeFile("./a b", "it's\n}\nexit 0\n", "600").map((line) => `${line}; ${note}`),
   "cat <<'DS4' >/dev/null",
   "set network.ds4_x='}'",
   "}",

@@ -165,6 +165,11 @@ describe("an own chain", () => {
 });
 
 describe("iptables-save", () => {
+  it("that leaves out a table is an error, and no table without rules", () => {
+    const text = printed.replace("*mangle", "# Table `mangle' is incompatible, use 'nft' tool.\n*mangle");
+    expect(() => parse(text)).toThrow("iptables can't read its table mangle");
+  });
+
   it("of a fresh VPS shows nothing of ds4's", () => {
     expect(parse("@ ipv6\n@ ipv4\n*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")).toEqual(new Map());
     expect(parse("")).toEqual(new Map());
@@ -188,9 +193,10 @@ const tool = (name: string, does: string) =>
 
 for (const shell of shells) {
   describe.skipIf(shell.missing)(title(shell, "the chains of the boot script"), () => {
-    /** What iptables-restore is given where iptables-save prints `rules`. */
-    const given = (rules: string) => {
-      tool("iptables-save", `cat <<'RULES'\n${rules}\nRULES`);
+    /** What iptables-restore is given where iptables-save prints `rules`, and `iptables -S` what is in its hook. */
+    const given = (rules: string, saves = "exit 0") => {
+      tool("iptables-save", `cat <<'RULES'\n${rules}\nRULES\n${saves}`);
+      tool("iptables", '[ "$*" = "-t nat -S PREROUTING" ] || exit 1; echo "-A PREROUTING -j DS4-PREROUTING"');
       tool("iptables-restore", 'echo "$*"; cat');
       const state = desired.get("ipv4") as State;
       const path = `PATH=${quote(folder)}:$PATH`;
@@ -220,6 +226,7 @@ for (const shell of shells) {
 -A INPUT -m comment --comment "* ? [a-z]" -j ufw-before-input
 -A INPUT -j DS4-INPUT
 -A INPUT -i eth0 -p tcp -m tcp --dport 80 -j DS4-INPUT
+-A INPUT -m comment --comment "\\\\n" -j DS4-INPUT
 -A INPUT -j DS4-INPUT-OLD
 -A OTHER -j DS4-INPUT
 COMMIT
@@ -231,11 +238,23 @@ COMMIT`);
       expect(part("filter").match(/^-[DI] .*/gm)).toEqual([
         "-D INPUT -j DS4-INPUT",
         "-D INPUT -i eth0 -p tcp -m tcp --dport 80 -j DS4-INPUT",
+        '-D INPUT -m comment --comment "\\\\n" -j DS4-INPUT',
         "-I INPUT 1 -j DS4-INPUT",
         "-I FORWARD 1 -j DS4-FORWARD",
       ]);
       expect(part("mangle")).not.toContain("-D ");
       expect(part("nat").match(/^-D .*/gm)).toEqual(["-D PREROUTING -j DS4-PREROUTING"]);
+    });
+
+    it("are made, with one jump each, also where not every rule of others can be printed", () => {
+      for (const [rules, saves] of [
+        ["# Table `nat' is incompatible, use 'nft' tool.", "exit 0"],
+        ["*filter\n-A INPUT", "echo 'Parsing nftables rule failed' >&2; exit 3"],
+      ] as const) {
+        const text = given(rules, `{ ${saves}; } 2>/dev/null`);
+        expect(text.match(/^-D .*/gm), rules).toEqual(["-D PREROUTING -j DS4-PREROUTING"]);
+        expect(text.match(/^-I .*/gm), rules).toHaveLength(6);
+      }
     });
   });
 }

@@ -51,7 +51,8 @@ fi
 
 if part chains ipv6; then
   {
-    saved=$(ip6tables-save)
+    saved=$(ip6tables-save) && case $saved in *'\'' is incompatible'\''*) false ;; esac ||
+      saved=$({ echo '\''*filter'\''; ip6tables -t filter -S INPUT; } 2>/dev/null || :)
     IFS='\''
 '\''
     set -f
@@ -60,7 +61,7 @@ if part chains ipv6; then
       for line in $saved; do
         case $line in
         '\''*'\''*) table=${line#?} ;;
-        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || printf '\''%s\n'\'' "-D ${line#-A }" ;;
         esac
       done
     }
@@ -76,7 +77,8 @@ fi
 
 if part chains ipv4; then
   {
-    saved=$(iptables-save)
+    saved=$(iptables-save) && case $saved in *'\'' is incompatible'\''*) false ;; esac ||
+      saved=$({ echo '\''*filter'\''; iptables -t filter -S INPUT; echo '\''*filter'\''; iptables -t filter -S FORWARD; echo '\''*mangle'\''; iptables -t mangle -S PREROUTING; echo '\''*mangle'\''; iptables -t mangle -S FORWARD; echo '\''*nat'\''; iptables -t nat -S PREROUTING; echo '\''*nat'\''; iptables -t nat -S POSTROUTING; } 2>/dev/null || :)
     IFS='\''
 '\''
     set -f
@@ -85,7 +87,7 @@ if part chains ipv4; then
       for line in $saved; do
         case $line in
         '\''*'\''*) table=${line#?} ;;
-        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || printf '\''%s\n'\'' "-D ${line#-A }" ;;
         esac
       done
     }

@@ -23,6 +23,7 @@ server=192.168.1.210
 mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
+chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
@@ -65,7 +66,8 @@ fi
 
 if part chains ipv6; then
   {
-    saved=$(ip6tables-save)
+    saved=$(ip6tables-save) && case $saved in *'\'' is incompatible'\''*) false ;; esac ||
+      saved=$({ echo '\''*filter'\''; ip6tables -t filter -S INPUT; } 2>/dev/null || :)
     IFS='\''
 '\''
     set -f
@@ -74,7 +76,7 @@ if part chains ipv6; then
       for line in $saved; do
         case $line in
         '\''*'\''*) table=${line#?} ;;
-        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || printf '\''%s\n'\'' "-D ${line#-A }" ;;
         esac
       done
     }
@@ -90,7 +92,8 @@ fi
 
 if part chains ipv4; then
   {
-    saved=$(iptables-save)
+    saved=$(iptables-save) && case $saved in *'\'' is incompatible'\''*) false ;; esac ||
+      saved=$({ echo '\''*filter'\''; iptables -t filter -S INPUT; echo '\''*filter'\''; iptables -t filter -S FORWARD; echo '\''*mangle'\''; iptables -t mangle -S PREROUTING; echo '\''*mangle'\''; iptables -t mangle -S FORWARD; echo '\''*nat'\''; iptables -t nat -S PREROUTING; echo '\''*nat'\''; iptables -t nat -S POSTROUTING; } 2>/dev/null || :)
     IFS='\''
 '\''
     set -f
@@ -99,7 +102,7 @@ if part chains ipv4; then
       for line in $saved; do
         case $line in
         '\''*'\''*) table=${line#?} ;;
-        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || printf '\''%s\n'\'' "-D ${line#-A }" ;;
         esac
       done
     }

@@ -15,6 +15,7 @@ server=192.168.1.210,192.168.1.211,192.168.1.212
 mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
+chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 echo '@ds4 file /etc/init.d/ds4'
@@ -71,6 +72,7 @@ chain ds4_hairpin_out {
 }
 ' >/etc/nftables.d/ds4.nft.ds4-new )
 said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
+chmod 600 /etc/nftables.d/ds4.nft.ds4-new
 sync /etc/nftables.d/ds4.nft.ds4-new 2>/dev/null || sync
 mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
 firewall=stale

@@ -16,6 +16,7 @@ server=192.168.1.210
 mtu=1460
 table=42
 ' >/etc/ds4/site.ds4-new )
+chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 exit 0

@@ -38,7 +38,8 @@ part() {
 
 if part chains relay; then
   {
-    saved=$(iptables-save)
+    saved=$(iptables-save) && case $saved in *'\'' is incompatible'\''*) false ;; esac ||
+      saved=$({ echo '\''*filter'\''; iptables -t filter -S INPUT; } 2>/dev/null || :)
     IFS='\''
 '\''
     set -f
@@ -47,7 +48,7 @@ if part chains relay; then
       for line in $saved; do
         case $line in
         '\''*'\''*) table=${line#?} ;;
-        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || printf '\''%s\n'\'' "-D ${line#-A }" ;;
         esac
       done
     }

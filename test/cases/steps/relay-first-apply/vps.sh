@@ -20,6 +20,7 @@ echo '@ds4 file /etc/ds4/site'
 site=lab
 mode=relay
 ' >/etc/ds4/site.ds4-new )
+chmod 600 /etc/ds4/site.ds4-new
 sync /etc/ds4/site.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/site.ds4-new /etc/ds4/site
 echo '@ds4 file /etc/ds4/up'
@@ -36,7 +37,8 @@ part() {
 
 if part chains relay; then
   {
-    saved=$(iptables-save)
+    saved=$(iptables-save) && case $saved in *'\'' is incompatible'\''*) false ;; esac ||
+      saved=$({ echo '\''*filter'\''; iptables -t filter -S INPUT; } 2>/dev/null || :)
     IFS='\''
 '\''
     set -f
@@ -45,7 +47,7 @@ if part chains relay; then
       for line in $saved; do
         case $line in
         '\''*'\''*) table=${line#?} ;;
-        "-A $2 "*"-j $3") [ "$table" != "$1" ] || echo "-D ${line#-A }" ;;
+        "-A $2 "*"-j $3") [ "$table" != "$1" ] || printf '\''%s\n'\'' "-D ${line#-A }" ;;
         esac
       done
     }
