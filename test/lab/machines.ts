@@ -177,10 +177,13 @@ UCI
 done
 uci commit firewall; /etc/init.d/firewall reload >/dev/null 2>&1; sleep 2`;
 
+const legacy = "for t in iptables ip6tables; do update-alternatives --set $t /usr/sbin/$t-legacy; done";
+
 /** The state in which ds4 has done nothing yet. */
 export async function startClean(): Promise<void> {
-  if (viaTunnel) await lab("reset");
-  else await startFrom("let-in", letIn, () => must("router", letIn));
+  if (!viaTunnel) await startFrom("let-in", letIn, () => must("router", letIn));
+  else if (mode.iptables === "legacy") await startFrom("legacy", legacy, () => must("vps", legacy));
+  else await lab("reset");
 }
 
 /** The state that `applied` leaves. */

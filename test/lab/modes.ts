@@ -3,6 +3,8 @@ export type Mode = {
   /** What the lab is booted with: `scripts/lab up --vps … --home …`. */
   readonly vps: "ifupdown" | "networkd";
   readonly home: "openwrt" | "linux" | "both";
+  /** The VPS's, where it isn't Debian's own choice, which is nft. */
+  readonly iptables?: "legacy";
   /** The example in `inventory/`. */
   readonly site: string;
   /** The site's hosts, in ds4's order. */
@@ -39,6 +41,7 @@ export const modes = {
   networkd: {
     vps: "networkd",
     home: "openwrt",
+    iptables: "legacy",
     site: "example",
     hosts: ["vps", "router"],
     tests: [every],

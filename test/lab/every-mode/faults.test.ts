@@ -178,12 +178,15 @@ describe("a change in the middle of which something goes wrong", () => {
     state = "";
     state = await strike(command, fault, host, marker);
   });
-  test.skipIf(everything)("after all of that, apply and teardown do what they always do", async () => {
-    await applied();
-    await expectPath();
-    expect((await ds4("teardown", site, "--yes")).code).toBe(0);
-    expect(await stateOfAll()).toBe("before");
-  });
+  test.skipIf(everything || !thorough)(
+    "after all of that, apply and teardown do what they always do",
+    async () => {
+      await applied();
+      await expectPath();
+      expect((await ds4("teardown", site, "--yes")).code).toBe(0);
+      expect(await stateOfAll()).toBe("before");
+    },
+  );
 
   test.runIf(everything).each(["apply", "teardown"] as const)(
     "%s: every fault at every marker on each host",
