@@ -9,8 +9,8 @@ const SUDO_COMMAND = 'sudo -n env SSH_CONNECTION="$SSH_CONNECTION" sh -s';
 const OPEN_TRIES = 5;
 
 /**
- * Shells that wait for a script, each in a channel of its own. Opening one takes two round trips: those that will
- * be needed are opened together with the first, and a later run takes a single round trip.
+ * Shells that wait for a script, each in a channel of its own. Opening one takes two round trips: all that will be
+ * needed are opened at once, before the first is asked for, and a run that comes later takes a single round trip.
  *
  * All at once also because dropbear (2022.82 to 2024.85, mkj/dropbear#326) closes a channel that is opened, but
  * has no shell yet, when a process of another channel ends: none has a script before all have their shells.
@@ -18,23 +18,17 @@ const OPEN_TRIES = 5;
 export class ShellChannels {
   readonly #client: Client;
   readonly #host: HostConfig;
-  readonly #expectedRuns: number;
-  #spares: Promise<() => ClientChannel | undefined>[] | undefined;
+  readonly #ready: Promise<() => ClientChannel | undefined>[];
 
   constructor(client: Client, host: HostConfig, expectedRuns: number) {
     this.#client = client;
     this.#host = host;
-    this.#expectedRuns = expectedRuns;
+    this.#ready = Array.from({ length: expectedRuns }, () => this.#openAhead());
   }
 
   /** A shell that has read nothing yet. Throws a ConnectError. */
   async take(): Promise<ClientChannel> {
-    if (this.#spares === undefined) {
-      const first = this.#open();
-      this.#spares = Array.from({ length: this.#expectedRuns - 1 }, () => this.#openSpare());
-      return first.catch(() => this.#openAgain());
-    }
-    const ready = await this.#spares.shift();
+    const ready = await this.#ready.shift();
     return ready?.() ?? this.#openAgain();
   }
 
@@ -47,8 +41,8 @@ export class ShellChannels {
     return this.#open();
   }
 
-  /** Nobody waits for a spare shell: one that fails or ends early just isn't there when it is wanted. */
-  async #openSpare(): Promise<() => ClientChannel | undefined> {
+  /** Nobody waits for it yet: one that fails or ends early just isn't there when it is wanted. */
+  async #openAhead(): Promise<() => ClientChannel | undefined> {
     let ended = false;
     const channel = await this.#open(() => {
       ended = true;

@@ -66,4 +66,10 @@ it("takes few round trips", async () => {
   // (2), the service, asking for the key, signing (ssh does the same, and asks for "none" before).
   expect({ connecting, first, second, third }).toEqual({ connecting: 6, first: 3, second: 1, third: 1 });
   await shell.close();
+
+  // A host that waits for another one's lock has its shells by then.
+  const waiting = await connect("vps", { ...options, expectedRuns: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 6 * ONE_WAY_MS));
+  expect(await turns(() => waiting.run("true"))).toBe(1);
+  await waiting.close();
 });
