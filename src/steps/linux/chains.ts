@@ -156,8 +156,7 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
         ...wanted(changes).flatMap(({ from, to }) =>
           from === undefined ? [] : forgetMoved(rulesOfNat(from), rulesOfNat(to)),
         ),
-        ...removed.flatMap(removeOwnTables),
-        ...(removed.length > 0 ? [forgetSaved] : []),
+        ...(removed.length > 0 ? [...removeOwnTables(removed), forgetSaved] : []),
       ];
     },
     conflicts: of.conflicts,
@@ -259,19 +258,29 @@ function remove({ family, places, own }: Group): readonly string[] {
 }
 
 /** Built-in chains and tables that ds4's own rules made, and that hold nothing: they go as they came. */
-function removeOwnTables(group: Group): readonly string[] {
-  const nftFamily = group.family === "ipv4" ? "ip" : "ip6";
-  const drop = (what: string) =>
-    `[ ! -e ${before} ] || grep -qx ${quote(what)} ${before} || nft list ${what} 2>/dev/null | grep -Evq ${quote(nothing)} || nft delete ${what} 2>/dev/null || :`;
-  return tablesOf(group).flatMap((table) => [
-    ...hooksOf(group, table).map((hook) => drop(`chain ${nftFamily} ${table} ${hook}`)),
-    drop(`table ${nftFamily} ${table}`),
-  ]);
+function removeOwnTables(groups: readonly Group[]): readonly string[] {
+  const ours = groups.flatMap((group) =>
+    tablesOf(group).flatMap((table) => {
+      const inNft = `${group.family === "ipv4" ? "ip" : "ip6"} ${table}`;
+      return [`table ${inNft}`, ...hooksOf(group, table).map((hook) => `chain ${inNft} ${hook}`)];
+    }),
+  );
+  return [
+    `[ ! -e ${before} ] || ! command -v nft >/dev/null || nft list ruleset | awk -v before=${before} -v ours=${quote([...new Set(ours)].join(","))} ${quote(emptyOnes)} | nft -f - || :`,
+  ];
 }
+
+/** Of `ours`, what wasn't there before, and holds no rule and no policy of somebody's, as lines for `nft -f`. */
+const emptyOnes = `BEGIN { n = split(ours, names, ","); for (i = 1; i <= n; i++) mine[names[i]] = 1
+  while ((getline line <before) > 0) delete mine[line] }
+/^(#|$)/ { next }
+/^table / { table = $2 " " $3; chain = ""; used = 0; next }
+/^\tchain / { chain = "chain " table " " $2; rules = 0; next }
+/^\t}/ && chain != "" { if (rules || !(chain in mine)) used = 1; else print "delete " chain; chain = ""; next }
+/^}/ { if (!used && ("table " table) in mine) print "delete table " table; next }
+/^\t\ttype .* policy accept;$/ { next }
+{ if (chain == "") used = 1; else rules = 1 }`;
 
 /** What `netfilter-persistent save` wrote down while ds4 was there would come back with the next boot. */
 const forgetSaved =
   "for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\\(:\\|-A \\([A-Z]* -j \\)\\{0,1\\}\\)DS4-/d' $f; done";
-
-/** Lines of `nft list` that are no rule, and no policy of somebody's. */
-const nothing = "^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$";

@@ -246,6 +246,61 @@ COMMIT`);
       expect(part("nat").match(/^-D .*/gm)).toEqual(["-D PREROUTING -j DS4-PREROUTING"]);
     });
 
+    it("leave no empty table of nftables behind, and touch none that was there or has something", () => {
+      const before = join(folder, "before");
+      /** What nft is told to delete where it lists `ruleset`, and `known` was there before ds4. */
+      const deleted = (ruleset: string, known: string) => {
+        writeFileSync(before, known);
+        tool("nft", `if [ "$1" = list ]; then cat <<'RULES'\n${ruleset}\nRULES\nelse cat; fi`);
+        const changes = [...desired].map(([id, from]) => ({ id, from, to: undefined, fields: [] }));
+        const script = chains.render(changes, { standalone: true, mark: () => ":", finally: () => {} });
+        const lines = script.filter((line) => line.includes("nft list ruleset"));
+        expect(lines).toHaveLength(1);
+        const path = `PATH=${quote(folder)}:$PATH`;
+        const { stdout, stderr } = runScript(
+          shell,
+          [path, ...lines].join("\n").replaceAll("/etc/ds4/before/nft", before),
+        );
+        expect(stderr).toBe("");
+        return stdout.split("\n").filter((line) => line !== "");
+      };
+      const base = (name: string, more = "", policy = "accept") =>
+        `\tchain ${name} {\n\t\ttype filter hook x priority filter; policy ${policy};\n${more}\t}\n`;
+      const table = (name: string, ...chains: readonly string[]) => `table ${name} {\n${chains.join("\n")}}`;
+
+      const fresh = [
+        "# Warning: table ip filter is managed by iptables-nft, do not touch!",
+        table("ip filter", base("INPUT"), base("FORWARD")),
+        table("ip nat", base("PREROUTING"), base("POSTROUTING")),
+        table("ip6 filter", base("INPUT")),
+        table("inet theirs", base("INPUT")),
+      ].join("\n");
+      expect(deleted(fresh, "")).toEqual([
+        ...["ip filter INPUT", "ip filter FORWARD"].map((chain) => `delete chain ${chain}`),
+        "delete table ip filter",
+        ...["ip nat PREROUTING", "ip nat POSTROUTING"].map((chain) => `delete chain ${chain}`),
+        "delete table ip nat",
+        "delete chain ip6 filter INPUT",
+        "delete table ip6 filter",
+      ]);
+      expect(deleted(fresh, "table ip filter\nchain ip filter INPUT\ntable ip6 filter\n")).toEqual([
+        "delete chain ip filter FORWARD",
+        ...["ip nat PREROUTING", "ip nat POSTROUTING"].map((chain) => `delete chain ${chain}`),
+        "delete table ip nat",
+        "delete chain ip6 filter INPUT",
+      ]);
+      const used = [
+        table(
+          "ip filter",
+          base("INPUT", "\t\tcounter packets 0 bytes 0 accept\n"),
+          base("FORWARD", "", "drop"),
+        ),
+        table("ip nat", base("PREROUTING"), "\tchain DOCKER {\n\t}\n"),
+        table("ip6 filter", "\tset x {\n\t\ttype ipv4_addr\n\t}\n"),
+      ].join("\n");
+      expect(deleted(used, "")).toEqual(["delete chain ip nat PREROUTING"]);
+    });
+
     it("are made, with one jump each, also where not every rule of others can be printed", () => {
       for (const [rules, saves] of [
         ["# Table `nat' is incompatible, use 'nft' tool.", "exit 0"],

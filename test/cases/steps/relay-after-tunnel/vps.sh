@@ -21,17 +21,15 @@ while iptables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
 echo '@ds4 chains ipv6'
 while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
 ! ip6tables -w -t filter -F DS4-INPUT 2>/dev/null || ip6tables -w -t filter -X DS4-INPUT || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter INPUT' /etc/ds4/before/nft || nft list chain ip filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter INPUT 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip filter FORWARD' /etc/ds4/before/nft || nft list chain ip filter FORWARD 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip filter FORWARD 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip filter' /etc/ds4/before/nft || nft list table ip filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip filter 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip mangle PREROUTING' /etc/ds4/before/nft || nft list chain ip mangle PREROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip mangle PREROUTING 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip mangle FORWARD' /etc/ds4/before/nft || nft list chain ip mangle FORWARD 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip mangle FORWARD 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip mangle' /etc/ds4/before/nft || nft list table ip mangle 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip mangle 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip nat PREROUTING' /etc/ds4/before/nft || nft list chain ip nat PREROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip nat PREROUTING 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip nat POSTROUTING' /etc/ds4/before/nft || nft list chain ip nat POSTROUTING 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip nat POSTROUTING 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip nat' /etc/ds4/before/nft || nft list table ip nat 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip nat 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'chain ip6 filter INPUT' /etc/ds4/before/nft || nft list chain ip6 filter INPUT 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete chain ip6 filter INPUT 2>/dev/null || :
-[ ! -e /etc/ds4/before/nft ] || grep -qx 'table ip6 filter' /etc/ds4/before/nft || nft list table ip6 filter 2>/dev/null | grep -Evq '^(#.*|table .*|[[:space:]]*chain .*|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|)$' || nft delete table ip6 filter 2>/dev/null || :
+[ ! -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || nft list ruleset | awk -v before=/etc/ds4/before/nft -v ours='table ip filter,chain ip filter INPUT,chain ip filter FORWARD,table ip mangle,chain ip mangle PREROUTING,chain ip mangle FORWARD,table ip nat,chain ip nat PREROUTING,chain ip nat POSTROUTING,table ip6 filter,chain ip6 filter INPUT' 'BEGIN { n = split(ours, names, ","); for (i = 1; i <= n; i++) mine[names[i]] = 1
+  while ((getline line <before) > 0) delete mine[line] }
+/^(#|$)/ { next }
+/^table / { table = $2 " " $3; chain = ""; used = 0; next }
+/^	chain / { chain = "chain " table " " $2; rules = 0; next }
+/^	}/ && chain != "" { if (rules || !(chain in mine)) used = 1; else print "delete " chain; chain = ""; next }
+/^}/ { if (!used && ("table " table) in mine) print "delete table " table; next }
+/^		type .* policy accept;$/ { next }
+{ if (chain == "") used = 1; else rules = 1 }' | nft -f - || :
 for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
 exit 0
 }
