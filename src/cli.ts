@@ -49,7 +49,7 @@ const confirmWithin = () =>
     10,
     3600,
     "seconds",
-  ).default(60);
+  ).default(undefined, "60, or 240 where packages have to be installed");
 
 siteCommand("apply", "set up the hosts as the inventory says")
   .addOption(yes())

@@ -1,6 +1,7 @@
 import type { SitePlan, Target } from "../converge/plan-site.js";
 import type { Reading } from "../converge/read.js";
 import { Ds4Error } from "../core/errors.js";
+import { hostEntries } from "../core/step.js";
 import { hostsOf, type Site } from "../inventory/site.js";
 import type { SiteDesign } from "../modes/mode.js";
 import type { Proof } from "../proof/judge.js";
@@ -16,8 +17,8 @@ import type { CommonOptions, Session } from "./session.js";
 
 export type ConvergeOptions = CommonOptions & {
   readonly yes?: boolean;
-  /** Seconds. */
-  readonly confirmWithin: number;
+  /** Seconds; by default a minute, or four where packages have to be installed. */
+  readonly confirmWithin?: number;
 };
 
 /** Scripts a host: reading, arming, at most three stages, and one to spare for an undo. */
@@ -79,7 +80,7 @@ export async function converge(
     target,
     plan,
     arming: { ...lease, command, hosts: hostsOf(site) },
-    confirmWithin: options.confirmWithin,
+    confirmWithin: options.confirmWithin ?? (installs(plan) ? 240 : 60),
   };
   const proofs = await onInterrupt(interrupt, () =>
     transact(undertaking, session, {
@@ -95,3 +96,6 @@ export async function converge(
   session.released?.();
   return proofs;
 }
+
+const installs = (plan: SitePlan) =>
+  hostEntries(plan).some(([, { changes }]) => changes.some(({ step, to }) => step === "package" && to));

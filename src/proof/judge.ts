@@ -27,6 +27,8 @@ export type PathSeen = {
   readonly witness: WitnessSeen;
   /** The VPS's vendor, as its firmware names it. */
   readonly vendor: string;
+  /** Whether the VPS's end is an address that ds4 gave it. */
+  readonly ownLocal: boolean;
   /** What to say of whatever ends the tunnel at home. */
   readonly words: HomeWords;
 };
@@ -41,6 +43,7 @@ export function tunnelProof(site: Site, design: Design, atHome: AtHome): PathPro
         visitor: readVisitor(sections.visitor, site, design),
         witness: atHome.read(sections.counters),
         vendor: sections.vendor,
+        ownLocal: design.ownLocal,
         words: atHome.words,
       };
       return {
@@ -221,7 +224,7 @@ function passedOf({ visitor, witness }: PathSeen, { entrance, forward: { server 
 
 /** The first hop without packets, and what that means. */
 function findBreak(site: Site, seen: PathSeen, attempt: Attempt): { readonly hint: string } {
-  const { visitor, witness, vendor, words } = seen;
+  const { visitor, witness, vendor, words, ownLocal } = seen;
   const { ping, ports, forward } = attempt;
   const { server } = forward;
   const passed = passedOf(seen, attempt);
@@ -233,6 +236,10 @@ function findBreak(site: Site, seen: PathSeen, attempt: Attempt): { readonly hin
   const underlay = visitor.underlay
     ? "a ping over IPv6 between the same two addresses is answered"
     : "a ping over IPv6 between them is not answered either";
+  const primary =
+    ownLocal && !visitor.underlay
+      ? "; where the provider gives the VPS single addresses and no prefix, 'vps: { endpoint: primary }' ends the tunnel at the one that it has"
+      : "";
   const asked = [...(ping ? ["ping"] : []), ...(ports.length > 0 ? [`TCP ${ports.join(", ")}`] : [])].join(
     " or ",
   );
@@ -243,7 +250,7 @@ function findBreak(site: Site, seen: PathSeen, attempt: Attempt): { readonly hin
     ],
     [
       witness.outer_in,
-      `it left the VPS and protocol 4 didn't reach the ${words.name}, while ${underlay}: most likely ${words.dropped}, or the VPS's provider does on the way out; ${adviceFor(vendor)}`,
+      `it left the VPS and protocol 4 didn't reach the ${words.name}, while ${underlay}: most likely ${words.dropped}, or the VPS's provider does on the way out; ${adviceFor(vendor)}${primary}`,
     ],
     [passed.inner_in, isOnly ? notTaken : alsoBefore + notTaken],
     [passed.to_server, words.lost],

@@ -63,7 +63,7 @@ export function visitorProbe(design: Design): Probe {
     design,
     `count() { echo "counters $1"; iptables-save -c -t filter; ip6tables-save -c -t filter; }
 count before
-{ ping -6 -n -q -c 2 -i 0.3 -W 2 ${quote(design.remote)} >/dev/null 2>&1 && echo "answered underlay"; } &
+{ ping -6 -n -q -I ${quote(design.local)} -c 2 -i 0.3 -W 2 ${quote(design.remote)} >/dev/null 2>&1 && echo "answered underlay"; } &
 ${visits.join("\n")}
 wait
 count after`,

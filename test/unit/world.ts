@@ -63,6 +63,8 @@ export const vps: VpsFacts = {
   uplink: { name: "eth0", address: "203.0.113.144" },
   uplink6: "eth0",
   networkFiles: new Map(),
+  networkManager: false,
+  routes: [],
   ifupdown: { interfaces: ["lo", "eth0"], readsFolder: true },
   ssh4: { address: "203.0.113.144", port: 22 },
   keptPorts: [],

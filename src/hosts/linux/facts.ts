@@ -21,6 +21,14 @@ export type HostAddress = {
 /** A TCP port of one of a host's IPv4 addresses. */
 export type SshAt = { readonly address: string; readonly port: number };
 
+/** A route as `ip -j route` shows it: `default`, an address or a prefix. */
+export type HostRoute = {
+  readonly target: string;
+  readonly device: string;
+  readonly protocol: string;
+  readonly metric: number;
+};
+
 export type HostLink = {
   readonly name: string;
   readonly mtu: number;
@@ -57,6 +65,10 @@ export type LinuxFacts = {
   readonly networkFiles: ReadonlyMap<string, string>;
   /** Interfaces that ifupdown brought up, and whether it reads /etc/network/interfaces.d. */
   readonly ifupdown: { readonly interfaces: readonly string[]; readonly readsFolder: boolean };
+  /** Whether NetworkManager is there, which runs hooks. */
+  readonly networkManager: boolean;
+  /** Routes of the main table by IPv4. */
+  readonly routes: readonly HostRoute[];
   /** This host's end of the SSH session by which this was read, if that came by IPv4. */
   readonly ssh4: SshAt | undefined;
   readonly owned: Owned | undefined;
@@ -92,6 +104,7 @@ for f in /etc/ds4/site /etc/ds4/up /etc/systemd/system/ds4.service; do [ ! -e "$
 [ ! -r /etc/ds4/packages ] || sed 's/^/package=/' /etc/ds4/packages
 command -v socat >/dev/null && echo socat=yes
 [ ! -r /run/network/ifstate ] || sed -n 's/=.*//; s/^/ifup=/p' /run/network/ifstate
+[ -d /etc/NetworkManager/dispatcher.d ] && echo manager=yes
 grep -qsE '^[[:space:]]*source(-directory)?[[:space:]]+(/etc/network/)?interfaces\\.d' /etc/network/interfaces && echo folder=yes
 true`,
   },
@@ -134,8 +147,21 @@ const linkSchema = z.array(
       .default([]),
   }),
 );
+// With several routers, each has its device.
 const routeSchema = z.array(
-  z.object({ dst: z.string(), dev: z.string().optional(), prefsrc: z.string().optional() }),
+  z
+    .object({
+      dst: z.string(),
+      dev: z.string().optional(),
+      prefsrc: z.string().optional(),
+      protocol: z.string().optional(),
+      metric: z.number().optional(),
+      nexthops: z.array(z.object({ dev: z.string().optional() })).optional(),
+    })
+    .transform(({ nexthops, dev, ...route }) => ({
+      ...route,
+      dev: dev ?? nexthops?.find((hop) => hop.dev !== undefined)?.dev,
+    })),
 );
 
 /** What a host's description says of something, line by line. */
@@ -188,9 +214,8 @@ export function parseLinuxFacts(
       ),
     };
   });
-  const route = readJson(sections.get("routes"), "ip -j route", routeSchema).find(
-    ({ dst, dev }) => dst === "default" && dev !== undefined,
-  );
+  const routes = readJson(sections.get("routes"), "ip -j route", routeSchema);
+  const route = routes.find(({ dst, dev }) => dst === "default" && dev !== undefined);
   const route6 = readJson(sections.get("routes6"), "ip -j -6 route", routeSchema).find(
     ({ dev }) => dev !== undefined,
   );
@@ -217,6 +242,13 @@ export function parseLinuxFacts(
         }),
     ),
     ifupdown: { interfaces: all("ifup"), readsFolder: one("folder") === "yes" },
+    networkManager: one("manager") === "yes",
+    routes: routes.map(({ dst, dev, protocol, metric }) => ({
+      target: dst,
+      device: dev ?? "",
+      protocol: protocol ?? "",
+      metric: metric ?? 0,
+    })),
     ssh4: readSsh4(one("ssh")),
     owned: parseOwned(required(sections.get("owned"), "/etc/ds4/site")),
     armed: parseSwitch(required(sections.get(switchProbe.name), "the dead-man switch")),

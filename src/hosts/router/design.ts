@@ -130,9 +130,16 @@ function findZones(site: Site, entry: RouterEntry, router: RouterFacts, uplink: 
     if (given !== undefined) {
       if (router.zones.some(({ name }) => name === given)) return given;
     } else {
-      const found = router.zones.find(
-        ({ networks, devices }) => networks.includes(one.name) || devices.includes(one.device ?? ""),
+      const of = (names: readonly string[]) =>
+        router.zones.find(
+          ({ networks, devices }) =>
+            networks.some((network) => names.includes(network)) || devices.includes(one.device ?? ""),
+        );
+      // What PPP makes by itself (`wan_6`) is in no zone by its name: it is in that of its device's interface.
+      const sameDevice = router.interfaces.filter(
+        ({ device }) => device !== undefined && device === one.device,
       );
+      const found = of([one.name]) ?? of(sameDevice.map(({ name }) => name));
       if (found) return found.name;
     }
     throw new HostError(

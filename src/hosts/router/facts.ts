@@ -115,7 +115,9 @@ const dumpSchema = z.object({
       device: z.string().optional(),
       "ipv4-address": addresses4,
       "ipv6-address": addresses6,
-      "ipv6-prefix": addresses6,
+      "ipv6-prefix": z
+        .array(z.object({ address: text6, mask: z.int().min(0).max(128), preferred: z.number().optional() }))
+        .optional(),
       "ipv6-prefix-assignment": z
         .array(z.object({ "local-address": z.object({ address: text6 }).optional() }))
         .optional(),
@@ -163,7 +165,8 @@ export function parseRouterFacts(sections: ReadonlyMap<string, Section>): Router
         ...(entry["ipv6-address"] ?? []),
         ...(entry["ipv6-prefix-assignment"] ?? []).flatMap((assigned) => assigned["local-address"] ?? []),
       ],
-      prefixes: entry["ipv6-prefix"] ?? [],
+      // One that was withdrawn stays for a while beside its successor.
+      prefixes: (entry["ipv6-prefix"] ?? []).filter(({ preferred }) => preferred !== 0),
       defaultRoute6: (entry.route ?? []).some(
         ({ target, mask, table }) => target === "::" && mask === 0 && table === undefined,
       ),

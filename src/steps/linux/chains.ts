@@ -216,7 +216,12 @@ function readTables(
       .filter(([, chain]) => lines.some((line) => line.startsWith(`:${chain} `)))
       .flatMap(([hook, chain]): [string, string | readonly string[]][] => [
         [chainField(table, chain), rulesOf(lines, chain)],
-        [jumpField(table, hook), placeOf({ hook, chain, ...about }, (name) => rulesOf(lines, name))],
+        [
+          jumpField(table, hook),
+          placeOf({ hook, chain, ...about }, (name) =>
+            lines.some((line) => line.startsWith(`:${name} `)) ? rulesOf(lines, name) : undefined,
+          ),
+        ],
       ]);
   });
 }

@@ -19,8 +19,9 @@ export function basePackages(
   { ownPackages, iptables, conntrack }: LinuxFacts,
   { packages }: Pick<Role<World>, "packages">,
 ): readonly string[] {
-  const missing = iptables !== "" ? [] : packages.filter((name) => name !== "conntrack" || !conntrack);
-  return [...new Set([...ownPackages.filter((name) => name !== "socat"), ...missing])];
+  const missing = packages.filter((name) => (name === "conntrack" ? !conntrack : iptables === ""));
+  const before = ownPackages.filter((name) => roots.includes(name) && name !== "socat");
+  return [...new Set([...before, ...missing])];
 }
 
 /** The items of these packages. */
@@ -28,9 +29,16 @@ export function packageItems(names: readonly string[]): Items {
   return new Map(names.map((name): [string, State] => [name, { installed: true }]));
 }
 
+/** Leaves in `gone` only what takes nothing of others along: they may have come to need it. That goes with the last of them. */
+const leaveNeeded = [
+  `all=$gone; takes() { apt-get -q -s purge "$@" 2>/dev/null | sed -nE 's/^(Purg|Remv) ([^ ]*).*/\\2/p'; }`,
+  `alone() { ! takes "$@" | grep -vxF "$(printf '%s\\n' $all)" | grep -q .; }`,
+  'alone $all || { gone=; for p in $all; do if alone "$p"; then gone="$gone $p"; else apt-mark auto "$p" >/dev/null 2>&1 || :; fi; done; }',
+];
+
 /**
- * Debian packages that are missing: iptables is optional on Debian, and comes on a VPS with conntrack, which teardown
- * wants.
+ * Debian packages that are missing: iptables is optional on Debian, and so is conntrack, without which connections
+ * would outlive their forward.
  * What ds4 installed, dependencies included, it writes down; that alone it removes again.
  */
 export function packagesStep<W extends World>(role: Role<W>): LinuxStep<W> {
@@ -45,7 +53,8 @@ true`,
       new Map(
         section.stdout.split("\n").flatMap((line): [string, State][] => {
           const [name, status] = line.split(" ");
-          return name && status === "installed" ? [[name, { installed: true }]] : [];
+          // What came along with one of these goes with the last of them.
+          return name && roots.includes(name) && status === "installed" ? [[name, { installed: true }]] : [];
         }),
       ),
     render: (changes, context) => {
@@ -59,9 +68,10 @@ true`,
           ? []
           : [
               "mkdir -p -m 700 /etc/ds4",
-              // Written down first: whatever happens in between, it is known what is ds4's to remove.
+              // Written down first: whatever happens in between, it is known what is ds4's to remove. Not what is only
+              // upgraded, which has its former version in brackets.
               `new=$(${simulate}) || { ${apt} update >/dev/null && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
-              `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'; } | sort -u >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }`,
+              `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\) (.*/\\1/p'; } | sort -u >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }`,
               `${get} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${get} >/dev/null; }`,
             ]),
         ...(remove.length === 0
@@ -71,8 +81,9 @@ true`,
               `others() { [ ! -r ${list} ] || printf '%s\\n' $gone | grep -vxF -f - ${list}; }`,
               // With the last of those that were installed for themselves, all goes that came along.
               `others | grep -qx ${roots.map((name) => `-e ${name}`).join(" ")} || gone="$gone $([ ! -r ${list} ] || cat ${list})"`,
-              `${apt} purge $gone >/dev/null`,
               `rest=$(others || :)`,
+              ...leaveNeeded,
+              `[ -z "$gone" ] || ${apt} purge $gone >/dev/null`,
               `if [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }; else rm -f ${list} ${list}.new; rmdir /etc/ds4 2>/dev/null || :; fi`,
             ]),
       ];

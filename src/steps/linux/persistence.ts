@@ -46,6 +46,22 @@ iface ${tunnelName} inet manual
 `;
 
 /**
+ * Debian 13 has a rule for each new device, which comes after whoever makes it; a setting by name goes before that (see
+ * sysctl.d(5)). The hyphen: at boot there is no such device yet.
+ */
+const sysctls = (tunnelName: string) => `# Written by ds4.
+-net/ipv4/conf/${tunnelName}/rp_filter = 1
+`;
+
+/** What NetworkManager runs (NetworkManager-dispatcher(8)): it takes away addresses that it doesn't know. */
+const dispatcherHook = (uplink: string) => `#!/bin/sh
+# Written by ds4: what NetworkManager took away of '${uplink}' comes back.
+case "$1 $2" in '${uplink} up' | '${uplink} dhcp6-change' | '${uplink} reapply') ;; *) exit 0 ;; esac
+${bootScriptPath} >/dev/null 2>&1 || logger -t ds4 "${bootScriptPath} failed; run it by hand to see why"
+exit 0
+`;
+
+/**
  * systemd-networkd removes addresses, unreachable routes and rules that it doesn't know whenever it (re)configures a
  * link (seen on 252); so it must know. A route over the tunnel stays: that device isn't its own.
  */
@@ -104,11 +120,15 @@ function files<W extends World>(
       ),
     ],
     [bootScriptPath, fileState(bootScript(site.name, parts), "700")],
+    ["/etc/sysctl.d/90-ds4.conf", fileState(sysctls(site.tunnel.name), "644")],
     ...(persist === "systemd"
       ? [bootUnit(role)]
       : [["/etc/network/interfaces.d/ds4", fileState(stanza(site.tunnel.name))] as const]),
     ...(facts.systemd ? flusherFiles(["ipv6", "ipv4"]) : []),
     ...(ifupdown ? [["/etc/network/if-up.d/ds4", fileState(ifupHook(device), "700")] as const] : []),
+    ...(facts.networkManager
+      ? [["/etc/NetworkManager/dispatcher.d/90-ds4", fileState(dispatcherHook(device), "700")] as const]
+      : []),
     ...(name === undefined
       ? []
       : [
@@ -157,6 +177,8 @@ export function persistenceStep<W extends World>(
         "/etc/systemd/system/ds4.service",
         "/etc/network/interfaces.d/ds4",
         "/etc/network/if-up.d/ds4",
+        "/etc/sysctl.d/90-ds4.conf",
+        "/etc/NetworkManager/dispatcher.d/90-ds4",
         "/etc/systemd/network/00-ds4.network",
         "/etc/systemd/network/*.network.d/ds4.conf",
         ...flusherPatterns,

@@ -10,15 +10,15 @@ export type Place = {
   readonly servers: readonly string[];
 };
 
-/** The rules of any chain of the same table, each without its `-A CHAIN`. */
-export type RulesOf = (chain: string) => readonly string[];
+/** The rules of any chain of the same table, each without its `-A CHAIN`; undefined for what is no chain. */
+export type RulesOf = (chain: string) => readonly string[] | undefined;
 
 /**
  * Where the jump to an own chain is. `first` is also one behind rules that don't touch what ds4's rules are about:
  * Docker, fail2ban and others put theirs at the top anew whenever they start. A jump with a condition doesn't count.
  */
 export function placeOf(place: Place, rulesOf: RulesOf): string {
-  const rules = rulesOf(place.hook);
+  const rules = rulesOf(place.hook) ?? [];
   const at = rules.flatMap((rule, index) => (rule === `-j ${place.chain}` ? [index] : []));
   if (at.length === 0) return "missing";
   const before = rules.slice(0, at[0]);
@@ -42,8 +42,9 @@ function isAside(rule: string, place: Place, rulesOf: RulesOf, depth = 0): boole
   if (target === "" || passing.test(target)) return true;
   if (place.hook === "INPUT" && /^(REJECT|DROP)$/.test(target)) return isBan(rule);
   const chain = rulesOf(target);
-  const known = chain.length > 0 && depth < 4;
-  return known && chain.every((inner) => isAside(inner, place, rulesOf, depth + 1));
+  return (
+    chain !== undefined && depth < 4 && chain.every((inner) => isAside(inner, place, rulesOf, depth + 1))
+  );
 }
 
 /** To the VPS itself ds4 lets nothing else through, so what shuts an address or a service out may stand before. */

@@ -13,8 +13,8 @@ const note = [
   `[ -e ${before} ] || ( umask 077; cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; ${keepNote(`${before}.new`, before)} )`,
 ];
 
-/** Whether somebody else has come to need forwarding: who shares an address here masquerades. ds4's rules are gone by then. */
-const needed = "{ iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qi masquerade";
+/** Whether somebody else has come to need forwarding: who shares an address here rewrites it, or has it in a file. ds4's rules are gone by then. */
+const needed = `{ { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qiwE 'masquerade|snat' || grep -qsE '^[[:space:]]*-?net[./]ipv4[./]ip_forward[[:space:]]*=[[:space:]]*1' /etc/sysctl.conf /etc/sysctl.d/*.conf; }`;
 
 /**
  * Forwarding of IPv4, and of IPv4 alone: with IPv6 forwarding on, the kernel would drop the default route that it

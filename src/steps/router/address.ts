@@ -3,12 +3,17 @@ import type { State } from "../../core/state.js";
 import { valuesOf } from "../../hosts/router/uci.js";
 import type { RouterStep } from "./step.js";
 
-/** The tunnel's end as the kernel has it: an address of the delegated prefix, which is routed to the router anyway. */
+/**
+ * The tunnel's end as the kernel has it: an address of the delegated prefix, which is routed to the router anyway.
+ * Deprecated, so that the router never sends anything else from it: the kernel looks at `lo` first and, once the prefix
+ * has changed, a source that no default route is for would leave the router without IPv6.
+ */
 export const address: RouterStep = {
   name: "address",
   layer: "live",
-  desired: ({ design }) => new Map([[`${design.remote}/128`, { device: "lo" }]]),
-  probe: () => "ip -6 addr show",
+  desired: ({ design }) => new Map([[`${design.remote}/128`, { device: "lo", deprecated: true }]]),
+  // Of lo alone: an address that was named may be the uplink's, too.
+  probe: () => "ip -6 addr show dev lo",
   parse: (section, { owned, network }) => {
     const endpoint = network.find(({ name }) => name === "ds4_endpoint");
     const ours = [
@@ -16,11 +21,8 @@ export const address: RouterStep = {
       ...(endpoint === undefined ? [] : valuesOf(endpoint, "ip6addr")),
     ];
     const items = new Map<string, State>();
-    let device = "";
-    for (const line of section.stdout.split("\n")) {
-      device = /^\d+: ([^:@]+)/.exec(line)?.[1] ?? device;
-      const found = /^\s+inet6 (\S+)/.exec(line)?.[1];
-      if (found !== undefined && ours.includes(found)) items.set(found, { device });
+    for (const [, found = "", flags = ""] of section.stdout.matchAll(/^\s+inet6 (\S+)(.*)/gm)) {
+      if (ours.includes(found)) items.set(found, { device: "lo", deprecated: / deprecated\b/.test(flags) });
     }
     return items;
   },
@@ -30,15 +32,12 @@ export const address: RouterStep = {
         context.finally(`ip -6 addr del ${quote(id)} dev ${quote(String(from.device))} 2>/dev/null || :`);
       }
     }
-    return changes.flatMap(({ id, from, to }) => [
+    return changes.flatMap(({ id, to }) => [
       context.mark(id),
       ...(to === undefined
         ? []
         : [
-            ...(from === undefined
-              ? []
-              : [`ip -6 addr del ${quote(id)} dev ${quote(String(from.device))} 2>/dev/null || :`]),
-            `ip -6 addr show dev lo | grep -q ${quote(`inet6 ${id} `)} || ip -6 addr add ${quote(id)} dev lo`,
+            `ip -6 addr replace ${quote(id)} dev lo valid_lft forever preferred_lft ${to.deprecated ? 0 : "forever"}`,
           ]),
     ]);
   },

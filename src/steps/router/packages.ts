@@ -5,6 +5,10 @@ import type { RouterStep } from "./step.js";
 
 const list = "/etc/ds4/packages";
 const earlier = `${list}.before`;
+/** What is asked for; the list also has what comes along. */
+const [kernelModule, ipTool] = ["kmod-ip6-tunnel", "ip-tiny"] as const;
+const isRoot = (name: string) => name === kernelModule || name === ipTool;
+
 /** Adds to the list what has come since the install began. */
 const note = `[ ! -r ${earlier} ] || { ( umask 077; { [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f ${earlier} || :; } | sort -u >${list}.new ); ${keepNote(`${list}.new`, list)}; rm -f ${earlier}; }`;
 
@@ -16,9 +20,9 @@ export const packages: RouterStep = {
   name: "package",
   layer: "configured",
   desired: ({ router }) => {
-    const names = new Set(router.ownPackages);
-    if (!router.tunnelModule) names.add("kmod-ip6-tunnel");
-    if (!router.tunnelTool) names.add("ip-tiny");
+    const names = new Set(router.ownPackages.filter(isRoot));
+    if (!router.tunnelModule) names.add(kernelModule);
+    if (!router.tunnelTool) names.add(ipTool);
     return new Map([...names].map((name): [string, State] => [name, { installed: true }]));
   },
   probe: () => `[ -r ${list} ] || exit 0
@@ -29,7 +33,7 @@ true`,
     new Map(
       section.stdout
         .split("\n")
-        .filter((name) => name !== "")
+        .filter(isRoot)
         .map((name): [string, State] => [name, { installed: true }]),
     ),
   render: (changes, context) => {
@@ -45,7 +49,8 @@ true`,
             "mkdir -p -m 700 /etc/ds4",
             // Kept until it is known what came: also after a power cut in between.
             `( umask 077; installed | sort >${earlier}.new ); ${keepNote(`${earlier}.new`, earlier)}`,
-            `said=$( { $get ${install.join(" ")} || { $update && $get ${install.join(" ")}; }; } 2>&1) || fail "$get failed: $said"`,
+            // An update fails where one of its feeds does, be it none of these packages'.
+            `said=$( { $get ${install.join(" ")} || { $update; $get ${install.join(" ")}; }; } 2>&1) || fail "$get failed: $said"`,
             note,
           ]),
       // One that something else has come to need stays: the package manager says so, and that is no failure.

@@ -29,7 +29,13 @@ function sections({ site, design }: RouterWorld): readonly (readonly [string, St
     // On lo and not on the tunnel: with a tunnel MTU below 1280 the kernel takes IPv6 off that device.
     [
       "network.ds4_endpoint",
-      { ".type": "interface", proto: "static", device: "lo", ip6addr: [`${design.remote}/128`] },
+      {
+        ".type": "interface",
+        proto: "static",
+        device: "lo",
+        ip6addr: [`${design.remote}/128`],
+        ip6deprecated: "1",
+      },
     ],
     ...[...design.slots].flatMap(([server, slot]): readonly (readonly [string, State])[] => {
       const suffix = suffixOf(design, server);

@@ -17,8 +17,8 @@ export const routes = routesStep<World>({
       ]),
     ),
   probe: `ip -j route show proto ${protocol}`,
-  conflicts: ({ site, vps }) =>
-    vps.links
+  conflicts: ({ site, vps }) => [
+    ...vps.links
       .flatMap(({ name, addresses }) => addresses.map((own) => ({ name, ...own })))
       .flatMap(({ name, family, address, prefixLength }) =>
         serversOf(site)
@@ -31,4 +31,18 @@ export const routes = routesStep<World>({
             }),
           ),
       ),
+    // It would be replaced, and gone after a teardown.
+    ...vps.routes
+      .filter(
+        ({ target, protocol: by, metric }) =>
+          serversOf(site).includes(target) && by !== protocol && metric === 0,
+      )
+      .map(
+        ({ target, device }): Conflict => ({
+          host: "vps",
+          message: `the VPS has a route to ${target} already, by ${device}, and it isn't ds4's`,
+          hint: `remove it ('ip route del ${target} dev ${device}', and what makes it at boot, such as AllowedIPs of a WireGuard tunnel)`,
+        }),
+      ),
+  ],
 });

@@ -47,6 +47,16 @@ describe("the router's uplink", () => {
 });
 
 describe("the firewall zones", () => {
+  it("are those of an interface with the same device, too: what PPP makes by itself is in none", () => {
+    const ppp = { ...wan6, name: "wan_6", device: "pppoe-wan" };
+    const wan = routerInterface("wan", { device: "pppoe-wan" });
+    const zones = [
+      { name: "lan", networks: ["lan"], devices: [] },
+      { name: "internet", networks: ["wan", "wan6"], devices: [] },
+    ];
+    expect(design({ router: { interfaces: [lan, wan, ppp], zones } }).wanZone).toBe("internet");
+  });
+
   it("are those that hold the interfaces, by network or by device", () => {
     const zones = [
       { name: "home", networks: [], devices: ["br-lan"] },

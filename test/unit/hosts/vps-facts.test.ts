@@ -141,6 +141,14 @@ describe("the port of the SSH session", () => {
   });
 });
 
+describe("a VPS with several routers", () => {
+  it("has the device of one of them as its uplink", () => {
+    const hops = [{ via: { family: "inet6", host: "fe80::1" }, dev: "eth0" }, { dev: "eth0" }];
+    const several = { dst: "default", protocol: "ra", nexthops: hops };
+    expect(facts({ routes6: ok(JSON.stringify([several])) }).uplink6).toBe("eth0");
+  });
+});
+
 describe("what isn't a VPS that ds4 can set up", () => {
   it.each([
     ["openwrt 24.10.5", host.replace("os=debian 12", "os=openwrt 24.10.5")],

@@ -48,6 +48,7 @@ it("packets that left the VPS and never came are put down to the home's own rout
     },
     witness: { outer_in: 0, options_in: 0, outer_out: 0, ways: new Map([[way, none]]) },
     vendor: "QEMU",
+    ownLocal: true,
     words: atLinux(site, design).words,
   });
   const tunnel = proofs.find(({ name }) => name === "tunnel");

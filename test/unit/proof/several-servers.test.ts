@@ -54,6 +54,7 @@ function seen({
       ways: each(wayTo, (count) => ({ inner_in: count, to_server: count, answer: count })),
     },
     vendor: "QEMU",
+    ownLocal: true,
   };
 }
 const judge = (entries: Readonly<Record<string, string>>, what: ReturnType<typeof seen>) => {

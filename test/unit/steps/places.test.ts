@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { placeOf } from "../../../src/steps/linux/places.js";
 
-/** Where the jump from a hook is, among these lines of `iptables -S`. */
+/** Where the jump from a hook is, among these lines of `iptables-save`. */
 function place(hook: string, ...lines: readonly string[]): string {
-  const rulesOf = (chain: string) =>
-    lines.flatMap((line) => (line.startsWith(`-A ${chain} `) ? [line.slice(chain.length + 4)] : []));
+  const rulesOf = (chain: string) => {
+    const rules = lines.flatMap((line) =>
+      line.startsWith(`-A ${chain} `) ? [line.slice(chain.length + 4)] : [],
+    );
+    return rules.length > 0 || lines.includes(`:${chain} - [0:0]`) ? rules : undefined;
+  };
   return placeOf(
     { hook, chain: `DS4-${hook}`, devices: ["wrap1", "eth0"], servers: ["192.168.1.210"] },
     rulesOf,
@@ -30,6 +34,11 @@ const jump = "-A FORWARD -j DS4-FORWARD";
 describe("the jump from FORWARD", () => {
   it("is first behind what Docker puts before it, which is about its own bridges", () => {
     expect(place("FORWARD", ...docker, jump)).toBe("first");
+  });
+
+  it("is first behind a chain of Docker's without a rule, as 28.3 has them", () => {
+    const empty = [":DOCKER-USER - [0:0]", "-A FORWARD -j DOCKER-USER"];
+    expect(place("FORWARD", ...empty, jump)).toBe("first");
   });
 
   it("isn't once the user's own chain of Docker's stops something", () => {

@@ -189,17 +189,15 @@ describe("the tunnel of a router", () => {
 
 describe("the tunnel's address of a router", () => {
   const listed = `1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN qlen 1000
-    inet6 ${local}/128 scope global noprefixroute \n       valid_lft forever preferred_lft forever
+    inet6 ${local}/128 scope global deprecated noprefixroute \n       valid_lft forever preferred_lft 0sec
     inet6 ::1/128 scope host \n       valid_lft forever preferred_lft forever
-9: wrap1@NONE: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1460 state UNKNOWN qlen 1000
-    inet6 fe80::1/64 scope link \n       valid_lft forever preferred_lft forever
 `;
   const parse = (text: string, facts = marked) => address.parse(ok(text), facts, site);
 
-  it("is what is wanted on lo, and shown where it is elsewhere", () => {
+  it("is what is wanted, and no source for anything else of the router's", () => {
     expect(parse(listed)).toEqual(address.desired(there));
-    expect(parse(listed.replace("1: lo:", "4: br-lan:"))).toEqual(
-      new Map([[`${local}/128`, { device: "br-lan" }]]),
+    expect(parse(listed.replace(" deprecated", ""))).toEqual(
+      new Map([[`${local}/128`, { device: "lo", deprecated: false }]]),
     );
   });
 

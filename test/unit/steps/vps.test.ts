@@ -211,16 +211,33 @@ describe("the packages of a VPS", () => {
     expect(wanted({})).toEqual([]);
     expect(wanted({ iptables: "", conntrack: false })).toEqual(["iptables", "conntrack"]);
     expect(wanted({ iptables: "", conntrack: true })).toEqual(["iptables"]);
-    expect(wanted({ ownPackages: ["iptables", "libip4tc2"] })).toEqual(["iptables", "libip4tc2"]);
+    expect(wanted({ ownPackages: ["iptables", "libip4tc2"] })).toEqual(["iptables"]);
   });
 
-  it("show one that somebody removed", () => {
+  it("show one that somebody removed, and not what came along", () => {
     const parse = (text: string) => [...packages.parse(ok(text), marked, site).keys()];
-    expect(parse("iptables installed\nconntrack config-files\nlibip4tc2 installed\n")).toEqual([
-      "iptables",
-      "libip4tc2",
-    ]);
+    expect(parse("iptables installed\nconntrack config-files\nlibip4tc2 installed\n")).toEqual(["iptables"]);
     expect(parse("")).toEqual([]);
+  });
+});
+
+describe("the route to the server", () => {
+  it("doesn't take the place of somebody else's", () => {
+    const conflicts = (more: Partial<VpsFacts["routes"][number]>) =>
+      messages(
+        routes.conflicts?.(
+          world({
+            vps: {
+              routes: [{ target: "192.168.1.210", device: "wg0", protocol: "boot", metric: 0, ...more }],
+            },
+          }),
+        ),
+      );
+    expect(conflicts({})).toEqual([
+      "the VPS has a route to 192.168.1.210 already, by wg0, and it isn't ds4's",
+    ]);
+    for (const more of [{ protocol: "204" }, { metric: 50 }, { target: "192.168.1.0/24" }])
+      expect(conflicts(more)).toEqual([]);
   });
 });
 
@@ -242,20 +259,27 @@ describe("the files of a VPS", () => {
     const ifupdown = { ifupdown: { interfaces: ["lo", "eth0"], readsFolder: true } };
     const none = { ifupdown: { interfaces: [], readsFolder: false } };
     const base = ["/etc/ds4/site", "/etc/ds4/up"];
-    expect(paths({ vps: none })).toEqual([...base, "/etc/systemd/system/ds4.service"]);
+    const sysctls = "/etc/sysctl.d/90-ds4.conf";
+    expect(paths({ vps: none })).toEqual([...base, sysctls, "/etc/systemd/system/ds4.service"]);
+    expect(paths({ vps: { ...none, networkManager: true } })).toContain(
+      "/etc/NetworkManager/dispatcher.d/90-ds4",
+    );
     expect(paths({ vps: ifupdown })).toEqual([
       ...base,
       "/etc/network/if-up.d/ds4",
+      sysctls,
       "/etc/systemd/system/ds4.service",
     ]);
     expect(paths({ vps: ifupdown, site: siteWith({ vps: { persist: "ifupdown" } }) })).toEqual([
       ...base,
       "/etc/network/if-up.d/ds4",
       "/etc/network/interfaces.d/ds4",
+      sysctls,
     ]);
     const networkFiles = new Map([["eth0", "/run/systemd/network/10-netplan-eth0.network"]]);
     expect(paths({ vps: { ...none, networkFiles } })).toEqual([
       ...base,
+      sysctls,
       "/etc/systemd/network/00-ds4.network",
       "/etc/systemd/network/10-netplan-eth0.network.d/ds4.conf",
       "/etc/systemd/system/ds4.service",

@@ -100,6 +100,7 @@ set network.ds4_endpoint=interface
 set network.ds4_endpoint.proto='static'
 set network.ds4_endpoint.device='lo'
 add_list network.ds4_endpoint.ip6addr='2001:db8:100:0:203:0:113:144/128'
+set network.ds4_endpoint.ip6deprecated='1'
 set network.ds4_rule_main=rule
 set network.ds4_rule_main.src='192.168.1.210/32'
 set network.ds4_rule_main.lookup='main'
@@ -194,7 +195,7 @@ n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 fi
 rm -f /var/run/ds4/batch
 echo '@ds4 address 2001:db8:100:0:203:0:113:144/128'
-ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || ip -6 addr add 2001:db8:100:0:203:0:113:144/128 dev lo
+ip -6 addr replace 2001:db8:100:0:203:0:113:144/128 dev lo valid_lft forever preferred_lft 0
 echo '@ds4 rule 4200'
 [ "$(ip rule | sed '/^4200:/!d; s/^4200:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.210 lookup main suppress_prefixlength 0' ] || { while ip rule del priority 4200 2>/dev/null; do :; done; ip rule add priority 4200 from 192.168.1.210 lookup main suppress_prefixlength 0 protocol static; }
 echo '@ds4 rule 4201'

@@ -179,6 +179,14 @@ fi
 chmod 700 /etc/ds4/up.ds4-new
 sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+echo '@ds4 file /etc/sysctl.d/90-ds4.conf'
+[ -d /etc/sysctl.d ] || ( umask 022; mkdir -p /etc/sysctl.d )
+( umask 077; printf '%s' '# Written by ds4.
+-net/ipv4/conf/wrap1/rp_filter = 1
+' >/etc/sysctl.d/90-ds4.conf.ds4-new )
+chmod 644 /etc/sysctl.d/90-ds4.conf.ds4-new
+sync /etc/sysctl.d/90-ds4.conf.ds4-new 2>/dev/null || sync
+mv -f /etc/sysctl.d/90-ds4.conf.ds4-new /etc/sysctl.d/90-ds4.conf
 echo '@ds4 file /etc/systemd/system/ds4.service'
 [ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4.

@@ -61,6 +61,8 @@ echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
 rm -f /etc/systemd/system/firewalld.service.d/ds4.conf /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
 echo '@ds4 file /etc/systemd/system/ds4.service'
 rm -f /etc/systemd/system/ds4.service /etc/systemd/system/ds4.service.ds4-new
+echo '@ds4 file /etc/sysctl.d/90-ds4.conf'
+rm -f /etc/sysctl.d/90-ds4.conf /etc/sysctl.d/90-ds4.conf.ds4-new
 echo '@ds4 file /etc/network/if-up.d/ds4'
 rm -f /etc/network/if-up.d/ds4 /etc/network/if-up.d/ds4.ds4-new
 echo '@ds4 file /etc/ds4/up'

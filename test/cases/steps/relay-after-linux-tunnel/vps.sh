@@ -48,14 +48,16 @@ echo '@ds4 tunnel wrap1'
 echo '@ds4 address 2001:db8:1:0:203:0:113:144/128'
 ip -6 addr del 2001:db8:1:0:203:0:113:144/128 dev eth0 2>/dev/null || :
 echo '@ds4 sysctl net.ipv4.ip_forward'
-[ ! -r /etc/ds4/before/sysctl ] || { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qi masquerade || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
+[ ! -r /etc/ds4/before/sysctl ] || { { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qiwE 'masquerade|snat' || grep -qsE '^[[:space:]]*-?net[./]ipv4[./]ip_forward[[:space:]]*=[[:space:]]*1' /etc/sysctl.conf /etc/sysctl.d/*.conf; } || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
 rm -f /etc/ds4/before/sysctl
+echo '@ds4 file /etc/sysctl.d/90-ds4.conf'
+rm -f /etc/sysctl.d/90-ds4.conf /etc/sysctl.d/90-ds4.conf.ds4-new
 echo '@ds4 file /etc/network/if-up.d/ds4'
 rm -f /etc/network/if-up.d/ds4 /etc/network/if-up.d/ds4.ds4-new
 echo '@ds4 package socat'
 mkdir -p -m 700 /etc/ds4
 new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null) || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null); } || fail "apt-get can't install what is missing"
-( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\).*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; sync /etc/ds4/packages 2>/dev/null || sync; }
+( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\) (.*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; sync /etc/ds4/packages 2>/dev/null || sync; }
 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null 2>&1 || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null; }
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before

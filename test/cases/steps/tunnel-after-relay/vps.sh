@@ -43,8 +43,11 @@ echo '@ds4 package socat'
 gone=socat
 others() { [ ! -r /etc/ds4/packages ] || printf '%s\n' $gone | grep -vxF -f - /etc/ds4/packages; }
 others | grep -qx -e iptables -e conntrack -e socat || gone="$gone $([ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages)"
-DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
 rest=$(others || :)
+all=$gone; takes() { apt-get -q -s purge "$@" 2>/dev/null | sed -nE 's/^(Purg|Remv) ([^ ]*).*/\2/p'; }
+alone() { ! takes "$@" | grep -vxF "$(printf '%s\n' $all)" | grep -q .; }
+alone $all || { gone=; for p in $all; do if alone "$p"; then gone="$gone $p"; else apt-mark auto "$p" >/dev/null 2>&1 || :; fi; done; }
+[ -z "$gone" ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
 if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; sync /etc/ds4/packages 2>/dev/null || sync; }; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; sync /etc/ds4/before/sysctl 2>/dev/null || sync )
@@ -210,6 +213,14 @@ fi
 chmod 700 /etc/ds4/up.ds4-new
 sync /etc/ds4/up.ds4-new 2>/dev/null || sync
 mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+echo '@ds4 file /etc/sysctl.d/90-ds4.conf'
+[ -d /etc/sysctl.d ] || ( umask 022; mkdir -p /etc/sysctl.d )
+( umask 077; printf '%s' '# Written by ds4.
+-net/ipv4/conf/wrap1/rp_filter = 1
+' >/etc/sysctl.d/90-ds4.conf.ds4-new )
+chmod 644 /etc/sysctl.d/90-ds4.conf.ds4-new
+sync /etc/sysctl.d/90-ds4.conf.ds4-new 2>/dev/null || sync
+mv -f /etc/sysctl.d/90-ds4.conf.ds4-new /etc/sysctl.d/90-ds4.conf
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
 [ -d /etc/systemd/system/nftables.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.

@@ -19,6 +19,7 @@ sub address_lines {
     my $more = '';
     if ($family == 4 && $device ne 'lo' && !defined $address->{peer} && $address->{mask} < 31) { $more .= ' broadcast +' }
     elsif ($family == 4 && ($address->{peer} // '') eq '0.0.0.0') { $more .= ' broadcast 255.255.255.255' }
+    if ($address->{deprecated}) { $more .= ' valid_lft forever preferred_lft 0' }
     my @pairs = [ $family, "addr replace $text$more dev $device", "addr del $text dev $device" ];
     return @pairs unless $own_route;
     my $net = network($address->{address}, $address->{mask}) . "/$address->{mask}";

@@ -21,7 +21,7 @@ sub setup {
     }
     for my $given (StandIn::Netifd::Config::words($interface->option('ip6addr'))) {
         my ($address, $mask) = with_mask($given) or next;
-        push @addresses, { address => $address, mask => $mask };
+        push @addresses, { address => $address, mask => $mask, deprecated => ($interface->option('ip6deprecated') // '') =~ /\A(?:1|on|true|yes|enabled)\z/ };
     }
     my @routes;
     for ([ gateway => 4, '0.0.0.0' ], [ ip6gw => 6, '::' ]) {

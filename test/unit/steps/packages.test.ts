@@ -1,0 +1,85 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { quote } from "../../../src/core/script.js";
+import { basePackages } from "../../../src/steps/linux/packages.js";
+import { vpsRole } from "../../../src/steps/vps/role.js";
+import { packages } from "../../../src/steps/vps/steps.js";
+import { runScript, shells, title } from "../../shells.js";
+import { vps } from "../world.js";
+
+describe("the packages of a VPS", () => {
+  it("are those of its tools that are missing, each for itself", () => {
+    const missing = (more: Partial<typeof vps>) => basePackages({ ...vps, ...more }, vpsRole);
+    expect(missing({})).toEqual([]);
+    expect(missing({ conntrack: false })).toEqual(["conntrack"]);
+    expect(missing({ iptables: "" })).toEqual(["iptables"]);
+    expect(missing({ iptables: "", conntrack: false })).toEqual(["iptables", "conntrack"]);
+  });
+});
+
+const folder = mkdtempSync(join(tmpdir(), "ds4-packages-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const [list, log] = [join(folder, "packages"), join(folder, "log")];
+const tool = (name: string, text: string) =>
+  writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+
+// Debian's alone: a router has packages of its own kind.
+const [shell] = shells;
+describe(title(shell, "Debian's packages"), () => {
+  const run = (changes: Parameters<typeof packages.render>[0]) => {
+    writeFileSync(log, "");
+    const lines = packages.render(changes, { standalone: false, mark: () => ":", finally: () => {} });
+    const script = ["set -eu", `PATH=${quote(folder)}:$PATH`, 'fail() { echo "$*" >&2; exit 1; }', ...lines];
+    const { stderr, code } = runScript(shell, script.join("\n").replaceAll("/etc/ds4", folder));
+    expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+    return readFileSync(log, "utf8")
+      .split("\n")
+      .filter((line) => line !== "");
+  };
+  const change = (id: string, there: boolean) => {
+    const state = { installed: true };
+    return { id, fields: [], from: there ? state : undefined, to: there ? undefined : state };
+  };
+  /** An apt where `docker.io` needs iptables, if it is there. */
+  const apt = (docker: boolean) => {
+    tool("apt-mark", `echo "apt-mark $*" >>${quote(log)}`);
+    tool(
+      "apt-get",
+      `case " $* " in
+*" -s "*" iptables "* | *" -s "*" iptables") echo "Purg iptables [1.8.9-2]"; ${docker ? 'echo "Purg docker.io [20.10.24]"' : ":"} ;;
+*" -s "*) ;;
+*" --simulate "*) printf '%s\\n' "Inst libxtables12 [1.8.9-2] (1.8.9-3 Debian)" "Inst iptables (1.8.9-3 Debian)" ;;
+*) echo "\${*##* -o DPkg::Lock::Timeout=60 }" >>${quote(log)} ;;
+esac`,
+    );
+  };
+
+  it("that are only upgraded are not ds4's", () => {
+    apt(false);
+    rmSync(list, { force: true });
+    run([change("iptables", false)]);
+    expect(readFileSync(list, "utf8")).toBe("iptables\n");
+  });
+
+  it("that ds4 installed go again, all of them", () => {
+    apt(false);
+    writeFileSync(list, "conntrack\niptables\nlibip6tc2\n");
+    const [said = ""] = run([change("iptables", true), change("conntrack", true)]);
+    expect(said).toMatch(/purge iptables conntrack/);
+    expect(said).toContain("libip6tc2");
+    expect(() => readFileSync(list)).toThrow();
+  });
+
+  it("stay where others have come to need them, and are apt's to remove then", () => {
+    apt(true);
+    writeFileSync(list, "conntrack\niptables\n");
+    const said = run([change("iptables", true), change("conntrack", true)]);
+    expect(said).toContain("apt-mark auto iptables");
+    expect(said.filter((line) => line.includes("purge"))).toEqual([
+      expect.stringMatching(/purge conntrack( conntrack)?$/),
+    ]);
+    expect(() => readFileSync(list)).toThrow();
+  });
+});
