@@ -61,9 +61,10 @@ export class Router {
     });
   }
 
-  /** The same over a connection of its own, given up after 5 seconds. */
+  /** The same over a connection of its own, given up after 5 seconds, also when it falls silent later. */
   execAnew(command: string): Promise<Outcome> {
-    return this.exec(command, "", this.#options(["ControlPath=none"]));
+    const alive = ["ServerAliveInterval=3", "ServerAliveCountMax=1"];
+    return this.exec(command, "", this.#options(["ControlPath=none", ...alive]));
   }
 
   /** @throws unless the command succeeds. */
@@ -100,10 +101,11 @@ export class Router {
 
   /** Reboots, and waits until SSH answers again. */
   async reboot(): Promise<void> {
-    // When the connection is closed: a router that goes away says nothing to it.
     await this.exec("touch /tmp/before; (sleep 1; reboot) >/dev/null 2>&1 &");
     await this.disconnect();
-    for (let tries = 0; (await this.exec("ls /tmp/before")).code !== 2 && tries < 90; tries++) await sleep(1);
+    // A router that goes away says nothing to a connection that is open.
+    for (let tries = 0; (await this.execAnew("ls /tmp/before")).code !== 2 && tries < 90; tries++)
+      await sleep(1);
     await this.answers();
   }
 
