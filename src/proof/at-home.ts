@@ -55,7 +55,7 @@ export function atLinux(site: Site, design: HomeDesign): AtHome {
     read: (section) => readHomeWitness(section, site, design),
     words: {
       name: "home machine",
-      dropped: `the home's own router drops it: it has to let IPv6 protocol 4 through, from ${design.local} to ${design.remote} and back (in its settings an IPv6 firewall rule, or an 'exposed host')`,
+      dropped: `the home's own router drops it: it has to let IPv6 protocol 4 through, from ${design.local} to ${design.remote} and back (in its settings an IPv6 firewall rule, or an 'exposed host'${design.home.ownRemote ? "; where it opens only the machine's own address, say 'home: { endpoint: primary }'" : ""})`,
       notTaken: "'ip -6 tunnel show' and 'ip6tables -S' on the home machine show why",
       lost: "it was lost on the home machine: another rule there drops what comes out of the tunnel ('iptables-save', 'nft list ruleset')",
       gateway:

@@ -21,10 +21,17 @@ once "IPv6 gateway" "$a" &
 wait`,
 };
 
+/**
+ * Targets, gateways and devices of routes alone: the rest is told otherwise by BusyBox's ip than by the one that ds4
+ * installs, or changes by itself (a metric of NetworkManager's, whether a bridge has a link).
+ */
+const ways = `ways() { awk '{ way = ""; for (i = 1; i <= NF; i++) if ($i == "via" || $i == "dev") { way = way " " $i " " $(i + 1); i++ } else if (i == 1) way = $i; else if (i == 2 && $1 !~ /[.\\/]|^default$/) way = way " " $i; print way }'; }`;
+
 /** The gateways of a Linux machine at home, and its own routes, which it keeps. */
 export const homeConnections: Probe = {
   name: "connections",
-  script: `echo "main routes = $(ip -4 route show table main | sort | tr '\\n' ';')"
+  script: `${ways}
+echo "main routes = $(ip -4 route show table main | ways | sort | tr '\\n' ';')"
 ${vpsConnections.script}`,
 };
 
@@ -47,9 +54,8 @@ export function routerConnections(site: Site, facts: RouterFacts, design: Pick<D
     .find((address) => !servers.includes(address));
   return {
     name: "connections",
-    // Targets, gateways and devices alone: the rest is told otherwise by BusyBox's ip than by the one that ds4 installs.
     script: `once() { ping -q -c 1 -W 3 "$1" || ping -q -c 3 -W 2 "$1"; }
-ways() { awk '{ way = ""; for (i = 1; i <= NF; i++) if ($i == "via" || $i == "dev" || $i == "metric") { way = way " " $i " " $(i + 1); i++ } else if (i == 1) way = $i; else if (i == 2 && $1 !~ /[.\\/]|^default$/) way = way " " $i; print way }'; }
+${ways}
 [ -z "$(ip -4 route show default)" ] || { once ${quote(design.publicIPv4)} >/dev/null 2>&1 && echo ${quote(`${design.publicIPv4} by the provider's IPv4 = answers`)}; } &
 echo "main routes = $(ip -4 route show table main | ways | sort | tr '\\n' ';')"
 echo ${quote(`way out of ${other}`)} "= $(ip route get ${visitorIPv4} from ${other} iif ${quote(lan?.device ?? "br-lan")} 2>/dev/null | head -n 1 | ways)"

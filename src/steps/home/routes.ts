@@ -1,8 +1,15 @@
 import type { HomeWorld } from "../../hosts/world.js";
 import { lastMetric, protocol, routeItem, routesStep } from "../linux/routes.js";
 
-/** Other networks at home, which the VPS takes nothing from and passes nothing to. */
-export const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"] as const;
+/** Other networks at home, Tailscale's among them, and several receivers at once: the VPS passes nothing to them. */
+export const privateRanges = [
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "224.0.0.0/3",
+] as const;
 
 /**
  * The tunnel's table: the way through it and, behind that, none. Private ranges are left to the rules behind ds4's, so

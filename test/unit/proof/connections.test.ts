@@ -38,7 +38,7 @@ for (const shell of shells) {
       expect(seen(busybox)).toEqual(seen(iproute2));
       expect(seen(busybox)).toEqual({
         "main routes":
-          "192.168.1.0/24 dev br-lan;default via 192.0.2.1 dev eth1 metric 10;unreachable 10.0.0.0/8 dev lo;",
+          "192.168.1.0/24 dev br-lan;default via 192.0.2.1 dev eth1;unreachable 10.0.0.0/8 dev lo;",
         "way out of 192.168.1.209": "198.18.0.1 via 192.0.2.1 dev eth1",
       });
     });

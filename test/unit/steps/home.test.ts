@@ -89,10 +89,14 @@ describe("forwarding", () => {
 });
 
 describe("the routes of a Linux machine at home", () => {
+  const thrown = [
+    ...["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16"],
+    ...["172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3"],
+  ];
   const listed = [
     { type: "unreachable", dst: "default", table: "42", protocol: "204", metric: 4000000000, flags: [] },
     { dst: "default", dev: "wrap1", table: "42", protocol: "204", scope: "link", flags: [] },
-    ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map((dst) => ({
+    ...thrown.map((dst) => ({
       type: "throw",
       dst,
       table: "42",
@@ -109,9 +113,7 @@ describe("the routes of a Linux machine at home", () => {
     expect([...wanted].flatMap(([id, state]) => routes.up(id, state))).toEqual([
       "ip route replace default dev wrap1 table 42 proto 204",
       "ip route replace unreachable default metric 4000000000 table 42 proto 204",
-      "ip route replace throw 10.0.0.0/8 table 42 proto 204",
-      "ip route replace throw 172.16.0.0/12 table 42 proto 204",
-      "ip route replace throw 192.168.0.0/16 table 42 proto 204",
+      ...thrown.map((range) => `ip route replace throw ${range} table 42 proto 204`),
     ]);
   });
 

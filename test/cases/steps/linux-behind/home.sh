@@ -176,12 +176,24 @@ if part route 42/10.0.0.0/8/throw; then
   ip route replace throw 10.0.0.0/8 table 42 proto 204
 fi
 
+if part route 42/100.64.0.0/10/throw; then
+  ip route replace throw 100.64.0.0/10 table 42 proto 204
+fi
+
+if part route 42/169.254.0.0/16/throw; then
+  ip route replace throw 169.254.0.0/16 table 42 proto 204
+fi
+
 if part route 42/172.16.0.0/12/throw; then
   ip route replace throw 172.16.0.0/12 table 42 proto 204
 fi
 
 if part route 42/192.168.0.0/16/throw; then
   ip route replace throw 192.168.0.0/16 table 42 proto 204
+fi
+
+if part route 42/224.0.0.0/3/throw; then
+  ip route replace throw 224.0.0.0/3 table 42 proto 204
 fi
 
 if part rule 4200; then

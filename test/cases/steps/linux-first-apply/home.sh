@@ -152,12 +152,24 @@ if part route 42/10.0.0.0/8/throw; then
   ip route replace throw 10.0.0.0/8 table 42 proto 204
 fi
 
+if part route 42/100.64.0.0/10/throw; then
+  ip route replace throw 100.64.0.0/10 table 42 proto 204
+fi
+
+if part route 42/169.254.0.0/16/throw; then
+  ip route replace throw 169.254.0.0/16 table 42 proto 204
+fi
+
 if part route 42/172.16.0.0/12/throw; then
   ip route replace throw 172.16.0.0/12 table 42 proto 204
 fi
 
 if part route 42/192.168.0.0/16/throw; then
   ip route replace throw 192.168.0.0/16 table 42 proto 204
+fi
+
+if part route 42/224.0.0.0/3/throw; then
+  ip route replace throw 224.0.0.0/3 table 42 proto 204
 fi
 
 if part rule 4200; then
@@ -265,7 +277,7 @@ systemctl daemon-reload
 /etc/ds4/up chains:ipv6 chains:ipv4
 /etc/ds4/up address:2001:db8:100:0:203:0:113:144/128
 /etc/ds4/up tunnel:wrap1
-/etc/ds4/up route:42/default route:42/default/unreachable route:42/10.0.0.0/8/throw route:42/172.16.0.0/12/throw route:42/192.168.0.0/16/throw
+/etc/ds4/up route:42/default route:42/default/unreachable route:42/10.0.0.0/8/throw route:42/100.64.0.0/10/throw route:42/169.254.0.0/16/throw route:42/172.16.0.0/12/throw route:42/192.168.0.0/16/throw route:42/224.0.0.0/3/throw
 /etc/ds4/up rule:4200 rule:4201 rule:4232 rule:4233
 echo '@ds4 unit ds4.service'
 systemctl -q --no-reload enable ds4.service

@@ -13,10 +13,16 @@ echo '@ds4 rule 4201'
 while ip rule del priority 4201 2>/dev/null; do :; done
 echo '@ds4 rule 4200'
 while ip rule del priority 4200 2>/dev/null; do :; done
+echo '@ds4 route 42/224.0.0.0/3/throw'
+ip route del throw 224.0.0.0/3 table 42 proto 204 2>/dev/null || :
 echo '@ds4 route 42/192.168.0.0/16/throw'
 ip route del throw 192.168.0.0/16 table 42 proto 204 2>/dev/null || :
 echo '@ds4 route 42/172.16.0.0/12/throw'
 ip route del throw 172.16.0.0/12 table 42 proto 204 2>/dev/null || :
+echo '@ds4 route 42/169.254.0.0/16/throw'
+ip route del throw 169.254.0.0/16 table 42 proto 204 2>/dev/null || :
+echo '@ds4 route 42/100.64.0.0/10/throw'
+ip route del throw 100.64.0.0/10 table 42 proto 204 2>/dev/null || :
 echo '@ds4 route 42/10.0.0.0/8/throw'
 ip route del throw 10.0.0.0/8 table 42 proto 204 2>/dev/null || :
 echo '@ds4 route 42/default/unreachable'
