@@ -143,10 +143,7 @@ const throughTunnel: readonly Part[] = (() => {
   ];
 })();
 
-const relay: readonly Part[] = [
-  ["apply", "the host's power cut", "vps", "vps: socat tcp/80"],
-  ["teardown", "Ctrl-C", "vps", "vps: chains relay"],
-];
+const relay: readonly Part[] = [["apply", "the host's power cut", "vps", "vps: socat tcp/80"]];
 
 const bounded = !viaTunnel ? relay : thorough ? throughTunnel : throughTunnel.slice(0, 1);
 
