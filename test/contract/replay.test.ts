@@ -111,7 +111,8 @@ for (const recording of [...known].sort((a, b) => rank(a) - rank(b))) {
           const same = (outcome: Outcome) => isDeepStrictEqual(compared(outcome), expected);
           expect(compared(await outcomeOf(router, topic, tried, pace, same))).toEqual(expected);
         },
-        300_000,
+        // A reboot beside other routers has taken five minutes.
+        600_000,
       );
     }
 
