@@ -29,14 +29,17 @@ WantedBy=multi-user.target
 export const bootUnit = (role: Pick<Role<World>, "host">) =>
   ["/etc/systemd/system/ds4.service", fileState(unitFile(role), "644")] as const;
 
+/** How a hook runs the boot script: never in the way of whoever has the hook. */
+const runForHook = `${bootScriptPath} >/dev/null 2>&1 || logger -t ds4 "${bootScriptPath} failed; run it by hand to see why"
+exit 0
+`;
+
 /** Runs after every \`ifup\`: \`ifdown\` of the uplink takes the tunnel's address away. */
 const ifupHook = (uplink: string) => `#!/bin/sh
 # Written by ds4: what 'ifdown ${uplink}' took away comes back with 'ifup ${uplink}'.
 [ "$IFACE" = '${uplink}' ] || exit 0
 # Never in the way of the interface itself.
-${bootScriptPath} >/dev/null 2>&1 || logger -t ds4 "${bootScriptPath} failed; run it by hand to see why"
-exit 0
-`;
+${runForHook}`;
 
 const stanza = (tunnelName: string) => `# Written by ds4.
 auto ${tunnelName}
@@ -57,9 +60,7 @@ const sysctls = (tunnelName: string) => `# Written by ds4.
 const dispatcherHook = (uplink: string) => `#!/bin/sh
 # Written by ds4: what NetworkManager took away of '${uplink}' comes back.
 case "$1 $2" in '${uplink} up' | '${uplink} dhcp6-change' | '${uplink} reapply') ;; *) exit 0 ;; esac
-${bootScriptPath} >/dev/null 2>&1 || logger -t ds4 "${bootScriptPath} failed; run it by hand to see why"
-exit 0
-`;
+${runForHook}`;
 
 /**
  * systemd-networkd removes addresses, unreachable routes and rules that it doesn't know whenever it (re)configures a

@@ -3,21 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { quote } from "../../../src/core/script.js";
-import { basePackages } from "../../../src/steps/linux/packages.js";
-import { vpsRole } from "../../../src/steps/vps/role.js";
 import { packages } from "../../../src/steps/vps/steps.js";
 import { runScript, shells, title } from "../../shells.js";
-import { vps } from "../world.js";
-
-describe("the packages of a VPS", () => {
-  it("are those of its tools that are missing, each for itself", () => {
-    const missing = (more: Partial<typeof vps>) => basePackages({ ...vps, ...more }, vpsRole);
-    expect(missing({})).toEqual([]);
-    expect(missing({ conntrack: false })).toEqual(["conntrack"]);
-    expect(missing({ iptables: "" })).toEqual(["iptables"]);
-    expect(missing({ iptables: "", conntrack: false })).toEqual(["iptables", "conntrack"]);
-  });
-});
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-packages-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -211,6 +211,7 @@ describe("the packages of a VPS", () => {
     expect(wanted({})).toEqual([]);
     expect(wanted({ iptables: "", conntrack: false })).toEqual(["iptables", "conntrack"]);
     expect(wanted({ iptables: "", conntrack: true })).toEqual(["iptables"]);
+    expect(wanted({ conntrack: false })).toEqual(["conntrack"]);
     expect(wanted({ ownPackages: ["iptables", "libip4tc2"] })).toEqual(["iptables"]);
   });
 
