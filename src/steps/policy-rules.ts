@@ -3,8 +3,7 @@ import { quote, required, type Section } from "../core/script.js";
 import type { Items, State } from "../core/state.js";
 import type { Conflict, HostName } from "../core/step.js";
 import type { Design } from "../hosts/design.js";
-import { earlierRules, rulePriorities } from "../hosts/earlier-rules.js";
-import { maxServers } from "../inventory/forwards.js";
+import { earlierRules, ownPriorities, rulePriorities } from "../hosts/earlier-rules.js";
 import { lanServersOf, type Site, sendersOf, serversOf } from "../inventory/site.js";
 
 /** What ds4 knows of its own on the host whose rules they are. */
@@ -38,17 +37,26 @@ export function wantedRules(site: Site, { slots }: Pick<Design, "slots">): Items
 }
 
 /**
- * The same for what a server begins, or answers, without a source of its own, where it is this host itself: the kernel
- * looks for a route first and takes the source from that.
+ * More, where the server is this host itself: for what it begins, or answers, without a source of its own, as the
+ * kernel looks for a route first and takes the source from that; for the answers of its containers, which have other
+ * addresses, by their mark; and what is bound to the uplink leaves by that.
  */
-export function wantedSourcelessRules(site: Site): Items {
-  const { main, table } = rulePriorities(maxServers);
+export function wantedOwnRules(site: Site, uplink: string | undefined): Items {
+  const both = ({ main, table }: ReturnType<typeof rulePriorities>, which: string): [string, State][] => [
+    [String(main), { rule: `${which} lookup main suppress_prefixlength 0` }],
+    [String(table), { rule: `${which} lookup ${site.tunnel.table}` }],
+  ];
   return new Map([
-    [String(main), { rule: `${sourceless} lookup main suppress_prefixlength 0` }],
-    [String(table), { rule: `${sourceless} lookup ${site.tunnel.table}` }],
+    ...(uplink === undefined
+      ? []
+      : [[String(ownPriorities.uplink), { rule: `from all oif ${uplink} lookup main` }] as const]),
+    ...both(ownPriorities.sourceless, sourceless),
+    ...both(ownPriorities.marked, marked),
   ]);
 }
 
+/** What carries ds4's mark. */
+const marked = `from all fwmark ${replyMarkText}`;
 /** As `ip rule` shows `from 0.0.0.0/32 iif lo`. */
 export const sourceless = "from 0.0.0.0 iif lo";
 
@@ -114,17 +122,20 @@ export function knownRules(site: Site, { owned }: Known): ReadonlySet<string> {
   const servers = [...lanServersOf(site), ...(owned?.tunnel?.servers ?? [])];
   const tables = [site.tunnel.table, owned?.tunnel?.table ?? site.tunnel.table];
   return new Set(
-    [...servers.flatMap((server) => [allOf(server), repliesOf(server)]), sourceless].flatMap((which) => [
-      `${which} lookup main suppress_prefixlength 0`,
-      ...tables.map((table) => `${which} lookup ${table}`),
-    ]),
+    [...servers.flatMap((server) => [allOf(server), repliesOf(server)]), sourceless, marked].flatMap(
+      (which) => [
+        `${which} lookup main suppress_prefixlength 0`,
+        ...tables.map((table) => `${which} lookup ${table}`),
+      ],
+    ),
   );
 }
 
 /** The first server's two priorities are ds4's alone; the others' may be somebody's on a host without so many. */
 function isOurs(priority: string, rule: string, own: ReadonlySet<string>): boolean {
   const number = Number(priority);
-  if (number < rulePriorities(0).main || number > rulePriorities(maxServers).table) return false;
+  if (number === ownPriorities.uplink) return /^from all oif \S+ (\[detached\] )?lookup main$/.test(rule);
+  if (number < rulePriorities(0).main || number > ownPriorities.marked.table) return false;
   return number <= rulePriorities(0).table || own.has(rule);
 }
 

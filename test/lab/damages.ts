@@ -1,3 +1,5 @@
+import { elsewhere } from "../../src/steps/home/routes.js";
+import { privateRanges } from "../../src/steps/private-ranges.js";
 import { type ds4Json, mode, viaTunnel } from "./machines.js";
 import type { LabHost } from "./modes.js";
 import { publicIPv4, server } from "./visitor.js";
@@ -25,6 +27,11 @@ export function named(changes: Changes): string[] {
 
 const local = "2001:db8:1:0:203:0:113:144";
 const remote = "2001:db8:100:0:203:0:113:144";
+
+const flush =
+  mode.iptables === "legacy"
+    ? "for i in iptables ip6tables; do for t in nat mangle filter; do $i -t $t -F; $i -t $t -X; done; done"
+    : "nft flush ruleset";
 
 const onTunnel: readonly Damage[] = [
   {
@@ -81,7 +88,7 @@ const onTunnel: readonly Damage[] = [
     name: "all rules flushed",
     round: 4,
     machine: "vps",
-    script: "nft flush ruleset",
+    script: flush,
     drift: ["vps chains ipv6: missing", "vps chains ipv4: missing"],
   },
   {
@@ -325,7 +332,9 @@ const onRouter: readonly Damage[] = [
     round: 1,
     machine: "router",
     script: "ip route flush table 42",
-    drift: ["router route default/42: missing", "router route unreachable/42: missing"],
+    drift: ["default", "unreachable default", ...privateRanges.map((range) => `throw ${range}`)].map(
+      (route) => `router route ${route}/42: missing`,
+    ),
   },
   {
     name: "the tunnel deleted",
@@ -462,9 +471,7 @@ const onHome: readonly Damage[] = [
     drift: [
       "home route 42/default: missing",
       "home route 42/default/unreachable: missing",
-      ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map(
-        (range) => `home route 42/${range}/throw: missing`,
-      ),
+      ...elsewhere.map((range) => `home route 42/${range}/throw: missing`),
     ],
   },
   {

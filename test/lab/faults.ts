@@ -31,7 +31,7 @@ const stopped = {
 };
 
 /** Lets nobody in any more for at most 45 seconds, as an SSH daemon that has ended. */
-const deaf = {
+export const deaf = {
   vps: stopped,
   home: stopped,
   router: {

@@ -5,6 +5,8 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { expect } from "vitest";
+import { resultSchema } from "../../src/report/result.js";
 import { everything, type LabHost, type Mode, type ModeName, modes } from "./modes.js";
 
 const run = promisify(execFile);
@@ -122,21 +124,13 @@ export function ds4Running(
 const patience = ["--confirm-within", "600"];
 const isChange = (args: readonly string[]) => args[0] === "apply" || args[0] === "teardown";
 
-/** `ds4 … --json`, parsed. */
+/** `ds4 … --json`, of the documented form, and with the exit code that it names. */
 export async function ds4Json(...args: readonly string[]) {
-  const ended = await ds4(...args, "--json");
-  return JSON.parse(ended.stdout) as {
-    result: string;
-    exitCode: number;
-    mode?: string;
-    mtu?: number;
-    changes: { host: string; layer: string; step: string; id: string; action: string; fields: string[] }[];
-    notes: string[];
-    proofs?: { name: string; proved: boolean | null; seen: string }[];
-    unconfirmed?: { host: string; command: string; by: string; secondsLeft: number }[];
-    measured?: { way: string; metric: string; median: number; samples: number }[];
-    errors: { message: string; hint?: string; line?: number; column?: number }[];
-  };
+  const { stdout, stderr, code } = await ds4(...args, "--json");
+  if (stdout === "") throw new Error(`ds4 ${args.join(" ")}: exit ${code}, without a word: ${stderr}`);
+  const result = resultSchema.parse(JSON.parse(stdout));
+  expect(code, stderr).toBe(result.exitCode);
+  return result;
 }
 
 /** Brings the lab's site up. @throws with what ds4 said where that fails. */

@@ -122,7 +122,7 @@ systemctl -q enable nftables; systemctl restart nftables; systemctl restart netf
 export const own = `{ iptables-save; ip6tables-save; nft -s list ruleset; } 2>/dev/null |
   grep -v -e '^#' -e DS4- -e ds4 | sed 's/\\[[0-9:]*\\]//; s/packets [0-9]* bytes [0-9]*//' | sort
 find /etc -xdev -type f ! -name '*.cache' ! -path '/etc/iptables/*' -exec sha256sum {} + | sort -k 2
-find /etc -xdev -printf '%M %u %g %p %l\\n' | sort
+find /etc -xdev ! -path '/etc/iptables/*' -printf '%M %u %g %p %l\\n' | sort
 ! grep -s DS4- /etc/iptables/rules.v4 /etc/iptables/rules.v6
 cat /proc/sys/net/ipv4/ip_forward; ip rule; ip route; ip -6 rule`;
 
@@ -154,4 +154,5 @@ set firewall.guests.input='REJECT'
 add_list firewall.guests.device='br-guests'
 commit firewall
 UCI
-/etc/init.d/firewall reload >/dev/null 2>&1`;
+# A reload would put the new chains behind the others, which a restart, as one follows, wouldn't.
+/etc/init.d/firewall restart >/dev/null 2>&1`;

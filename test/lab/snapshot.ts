@@ -1,5 +1,8 @@
-import { machines, must } from "./machines.js";
+import { machines, mode, must } from "./machines.js";
 import type { LabHost } from "./modes.js";
+
+/** The modules of legacy iptables keep a table that was used once: not one without rules, and with no policy. */
+const withoutEmptyTables = `awk '/^\\*/ { table = ""; used = 0 } { table = table $0 "\n" } /^-A/ || (/^:/ && !/ ACCEPT /) { used = 1 } /^COMMIT/ && used { printf "%s", table }'`;
 
 /** Everything about a Debian that `teardown` has to give back, as text; counters and ids left out. */
 function debianSnapshot(machine: string): Promise<string> {
@@ -12,7 +15,7 @@ echo '# routes'; ip route show table all; ip -6 route show table all | grep -v '
 echo '# rules'; ip rule; ip -6 rule
 echo '# sysctls'; sysctl -a | grep -v -e ip6tnl0 -e random -e 'nf_conntrack' -e 'fs\\.' -e 'kernel\\.' -e 'stat_refresh' -e '\\.base_reachable' -e 'net\\.netfilter' -e 'net.ipv4.tcp_' -e 'vm\\.' | sort
 ${machine === "vps" ? "echo '# conntrack'; conntrack -L 2>/dev/null | grep 192.168.1.210" : ":"}
-echo '# iptables'; iptables-save | grep -v '^#' | sed 's/\\[[0-9:]*\\]/[]/'; ip6tables-save | grep -v '^#' | sed 's/\\[[0-9:]*\\]/[]/'
+echo '# iptables'; for i in iptables ip6tables; do $i-save | sed '/^#/d; s/\\[[0-9:]*\\]/[]/'; done${mode.iptables === "legacy" ? ` | ${withoutEmptyTables}` : ""}
 echo '# nft'; nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'
 echo '# files'; find /etc -xdev ! -name '*.cache' -printf '%M %u %g %p %l\\n' | sort; find /etc -xdev -type f ! -name '*.cache' -exec sha256sum {} + | sort -k 2
 echo '# packages'; dpkg-query -W -f '\${Package} \${db:Status-Abbrev}\\n' | sort
@@ -44,7 +47,8 @@ echo '# links'; ip link | grep -v '^ ' | sed 's/^[0-9]*: //' | grep -v '^ip6tnl0
 echo '# addresses'; ip -o addr | sed 's/^[0-9]*: //; s/valid_lft.*//' | grep -v '^ds-wan .*fe80'
 echo '# routes'; for t in main 42 local; do ip route show table $t; done; ip -6 route | sort
 echo '# rules'; ip rule; ip -6 rule
-echo '# uci'; uci export network; uci export firewall; uci export system
+echo '# sysctls'; sysctl -a | grep -v -e ip6tnl0 -e random -e nf_conntrack -e 'fs\\.' -e 'kernel\\.' -e stat_refresh -e '\\.base_reachable' -e 'net\\.netfilter' -e 'net.ipv4.tcp_' -e 'vm\\.' | sort
+echo '# uci'; uci export
 echo '# nft'; nft list tables | sort | while read -r _ table; do nft list table $table; done | sed 's/packets [0-9]* bytes [0-9]*//'
 echo '# files'; find /etc -type f ! -path '/etc/config/*' | sort | xargs sha256sum; ls -lR /etc | grep -v '^total' | sed 's/^\\(.\\{10\\}\\) *[0-9]* *[^ ]* *[^ ]* *[0-9]* *[A-Z][a-z][a-z] *[0-9]* *[0-9:]* /\\1 /' | grep -v ' config$'
 echo '# packages'; opkg list-installed

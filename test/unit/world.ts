@@ -116,6 +116,7 @@ export const router: RouterFacts = {
   tunnelTool: true,
   tunnelModule: true,
   interfaces: [lan, loopback, wan6],
+  tunnels: [],
   mtus: new Map([
     ["lo", 65536],
     ["br-lan", 1500],

@@ -67,11 +67,6 @@ export function makeHomeDesign(
             "see to that first: to the router they are the former tunnel's packets, which it lets through, whatever its rules say, until 10 minutes have passed without one: so a proof can't show it",
           ]
         : []),
-      ...(here.length > 0 && facts.neighbours.services.some(({ program }) => program === "docker")
-        ? [
-            "ports that Docker publishes on the home machine aren't reached through the tunnel: give those services the host's network ('network_mode: host')",
-          ]
-        : []),
       ...(behind.length === 0
         ? []
         : [

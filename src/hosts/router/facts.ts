@@ -43,6 +43,8 @@ export type RouterFacts = {
   readonly network: readonly UciSection[];
   readonly firewall: readonly UciSection[];
   readonly zones: readonly FirewallZone[];
+  /** Of IPv6 tunnels, those that ds4 hasn't made among them. */
+  readonly tunnels: readonly { readonly name: string; readonly local: string; readonly remote: string }[];
   /** The text of `ip rule`, and of the routing table that the site asks for. */
   readonly rules: string;
   readonly table: string;
@@ -186,6 +188,9 @@ export function parseRouterFacts(sections: ReadonlyMap<string, Section>): Router
         networks: valuesOf(zone, "network"),
         devices: valuesOf(zone, "device"),
       })),
+    tunnels: [
+      ...(sections.get("tunnel")?.stdout ?? "").matchAll(/(\S+): \S+\/ipv6 remote (\S+) local (\S+)/g),
+    ].map(([, name = "", remote = "", local = ""]) => ({ name, local, remote })),
     rules: sections.get("rule")?.stdout ?? "",
     table: sections.get("route")?.stdout ?? "",
     staged: required(sections.get("staged"), "uci changes")

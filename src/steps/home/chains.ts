@@ -1,11 +1,17 @@
 import type { HomeWorld } from "../../hosts/world.js";
+import { type Flow, showPorts } from "../../inventory/forwards.js";
+import { protocolWord } from "../../inventory/protocols.js";
 import { type Pair, pairsOf } from "../../proof/witness.js";
 import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
 import { barrierConflicts } from "../linux/barriers.js";
 import { chainsStep, clamp, type Groups, known, own, type Rules } from "../linux/chains.js";
+import { replyMarkText } from "../policy-rules.js";
 import { matchOf } from "../vps/turn-over.js";
 import { homeRole } from "./role.js";
+
+/** What is asked for of a server; without a flow, all. */
+type Asked = { readonly server: string; readonly flow?: Flow };
 
 /**
  * What may come out of the tunnel, and go into it. A rule without a target only counts: ds4's own visitors, for the
@@ -15,23 +21,28 @@ function rules({ site, design }: HomeWorld): Rules {
   const { here, behind } = design.home;
   const tunnel = site.tunnel.name;
   const servers = [...here, ...behind];
+  const setMark = `--set-xmark ${replyMarkText}`;
+  const inbound = (some: readonly string[]): readonly Asked[] =>
+    inboundRules({ site, design })
+      .filter(({ server }) => some.includes(server))
+      .flatMap(({ server, protocol, ports }) => {
+        if (protocol === undefined) return [{ server }];
+        if (ports === undefined) return [{ server, flow: { protocol } }];
+        return ports.map((range) => ({ server, flow: { protocol, ports: range } }));
+      });
   const fromBogons = bogons.map((range) => `-s ${range} -i ${tunnel} -j DROP`);
   const pairs = (some: readonly string[]) =>
     some.flatMap((server) => pairsOf(design).filter((pair) => pair.server === server));
   const visitorTo = ({ visitor, server }: Pair) => `-s ${visitor}/32 -d ${server}/32 -i ${tunnel}`;
-  /** What is asked for of these servers. */
-  const inbound = (some: readonly string[], target: string) =>
-    inboundRules({ site, design })
-      .filter(({ server }) => some.includes(server))
-      .flatMap(({ server, protocol, ports }) => {
-        const matches =
-          protocol === undefined
-            ? [""]
-            : ports === undefined
-              ? [` ${matchOf({ protocol })}`]
-              : ports.map((range) => ` ${matchOf({ protocol, ports: range })}`);
-        return matches.map((match) => `-d ${server}/32 -i ${tunnel}${match} -j ${target}`);
-      });
+  const accepted = ({ server, flow }: Asked) =>
+    `-d ${server}/32 -i ${tunnel}${flow === undefined ? "" : ` ${matchOf(flow)}`}`;
+  /** What this machine has turned over to one of its containers by now. */
+  const turnedOver = ({ server, flow }: Asked) => {
+    const protocol = flow === undefined ? "" : ` -p ${protocolWord(flow.protocol)}`;
+    const port =
+      flow?.ports === undefined ? "" : ` --ctorigdstport ${showPorts(flow.ports).replace("-", ":")}`;
+    return `-i ${tunnel}${protocol} -m conntrack --ctstate DNAT --ctorigdst ${server}${port}`;
+  };
   return {
     ipv6: {
       // The outer packets: from the other end of the tunnel, and from nobody else.
@@ -49,23 +60,21 @@ function rules({ site, design }: HomeWorld): Rules {
               ...here.map((server) => `-d ${server}/32 -i ${tunnel} ${known} -j RETURN`),
               ...fromBogons,
               ...pairs(here).map(visitorTo),
-              ...inbound(here, "RETURN"),
+              ...inbound(here).map((some) => `${accepted(some)} -j RETURN`),
             ]),
         `-i ${tunnel} -j DROP`,
       ],
       "filter FORWARD": [
-        ...(behind.length === 0
-          ? []
-          : [
-              ...behind.flatMap((server) => [
-                `-d ${server}/32 -i ${tunnel} ${known} -j ACCEPT`,
-                `-s ${server}/32 -o ${tunnel} ${known} -j ACCEPT`,
-              ]),
-              ...fromBogons,
-              ...pairs(behind).map(visitorTo),
-              ...inbound(behind, "ACCEPT"),
-              ...behind.map((server) => `-s ${server}/32 -o ${tunnel} -j ACCEPT`),
-            ]),
+        ...behind.flatMap((server) => [
+          `-d ${server}/32 -i ${tunnel} ${known} -j ACCEPT`,
+          `-s ${server}/32 -o ${tunnel} ${known} -j ACCEPT`,
+        ]),
+        ...(here.length === 0 ? [] : [`-i ${tunnel} ${known} -j RETURN`, `-o ${tunnel} ${known} -j RETURN`]),
+        ...fromBogons,
+        ...pairs(behind).map(visitorTo),
+        ...inbound(behind).map((some) => `${accepted(some)} -j ACCEPT`),
+        ...inbound(here).map((some) => `${turnedOver(some)} -j RETURN`),
+        ...behind.map((server) => `-s ${server}/32 -o ${tunnel} -j ACCEPT`),
         `-i ${tunnel} -j DROP`,
         `-o ${tunnel} -j DROP`,
       ],
@@ -73,8 +82,15 @@ function rules({ site, design }: HomeWorld): Rules {
       "mangle PREROUTING": [
         ...pairs(servers).map(visitorTo),
         ...pairs(behind).map(({ visitor, server }) => `-s ${server}/32 -d ${visitor}/32 ! -i ${tunnel}`),
+        // What a container has been given, and its answers, is routed by other addresses than the server's.
+        ...here.flatMap((server) =>
+          ["CONNMARK", "MARK"].map((target) => `-d ${server}/32 -i ${tunnel} -j ${target} ${setMark}`),
+        ),
         ...servers.map((server) => `-d ${server}/32 -i ${tunnel} -j RETURN`),
         `-i ${tunnel} -j DROP`,
+        ...(here.length === 0
+          ? []
+          : [`-m connmark --mark ${replyMarkText} -m conntrack --ctdir REPLY -j MARK ${setMark}`]),
       ],
       "mangle FORWARD": [`-o ${tunnel} ${clamp}`, `-i ${tunnel} ${clamp}`],
       "mangle OUTPUT": pairs(here).map(({ visitor, server }) => `-s ${server}/32 -d ${visitor}/32`),

@@ -1,9 +1,26 @@
-import { rulePriorities } from "../../hosts/earlier-rules.js";
 import { homeHost } from "../../hosts/home/facts.js";
 import type { HomeWorld } from "../../hosts/world.js";
 import type { Role } from "../linux/role.js";
 import { lastMetric, protocol } from "../linux/routes.js";
-import { privateRanges } from "./routes.js";
+import { sourceless } from "../policy-rules.js";
+import { elsewhere } from "./routes.js";
+import { wantedHomeRules } from "./rules.js";
+
+/** A rule of `ip rule` in the words of systemd.network(5). */
+function networkdRule(priority: string, rule: string): string {
+  const words = {
+    from: "From",
+    fwmark: "FirewallMark",
+    oif: "OutgoingInterface",
+    lookup: "Table",
+    suppress_prefixlength: "SuppressPrefixLength",
+  };
+  const lines = Object.entries(words).flatMap(([word, name]) => {
+    const value = new RegExp(`\\b${word} (\\S+)`).exec(rule)?.[1] ?? "all";
+    return value === "all" ? [] : [`${name}=${value}`];
+  });
+  return `[RoutingPolicyRule]\nPriority=${priority}\n${lines.join("\n")}\n`;
+}
 
 export const homeRole: Role<HomeWorld> = {
   ...homeHost,
@@ -18,20 +35,18 @@ export const homeRole: Role<HomeWorld> = {
   packages: ["iptables"],
   turnsTraffic: false,
   forwards: ({ design }) => design.home.behind.length > 0,
-  networkd: ({ site, design }) => {
+  byMark: ({ design }) => design.home.here.length > 0,
+  networkd: (world) => {
+    const { site } = world;
     const table = site.tunnel.table;
     const route = (target: string, type: string, metric: readonly string[]) =>
       `[Route]\nDestination=${target}\nType=${type}\n${metric.join("")}Table=${table}\nProtocol=${protocol}\n`;
     return [
-      ...[...design.slots].flatMap(([server, slot]) => {
-        const priorities = rulePriorities(slot);
-        return [
-          `[RoutingPolicyRule]\nFrom=${server}/32\nPriority=${priorities.main}\nTable=main\nSuppressPrefixLength=0\n`,
-          `[RoutingPolicyRule]\nFrom=${server}/32\nPriority=${priorities.table}\nTable=${table}\n`,
-        ];
-      }),
+      ...[...wantedHomeRules(world)].flatMap(([priority, { rule }]) =>
+        String(rule).startsWith(sourceless) ? [] : [networkdRule(priority, String(rule))],
+      ),
       route("0.0.0.0/0", "unreachable", [`Metric=${lastMetric}\n`]),
-      ...privateRanges.map((range) => route(range, "throw", [])),
+      ...elsewhere.map((range) => route(range, "throw", [])),
     ];
   },
 };

@@ -1,27 +1,18 @@
 import type { HomeWorld } from "../../hosts/world.js";
 import { lastMetric, protocol, routeItem, routesStep } from "../linux/routes.js";
+import { privateRanges } from "../private-ranges.js";
 
-/** Other networks at home, Tailscale's among them, and several receivers at once: the VPS passes nothing to them. */
-export const privateRanges = [
-  "10.0.0.0/8",
-  "100.64.0.0/10",
-  "169.254.0.0/16",
-  "172.16.0.0/12",
-  "192.168.0.0/16",
-  "224.0.0.0/3",
-] as const;
+/** What goes out by the machine itself: also to its own link, and to several receivers at once. */
+export const elsewhere = [...privateRanges, "169.254.0.0/16", "224.0.0.0/3"] as const;
 
-/**
- * The tunnel's table: the way through it and, behind that, none. Private ranges are left to the rules behind ds4's, so
- * that networks at home stay reachable that the machine's default route leads to.
- */
+/** The tunnel's table: the way through it and, behind that, none; and what doesn't go there. */
 export const routes = routesStep<HomeWorld>({
   desired: ({ site }) => {
     const table = String(site.tunnel.table);
     return new Map([
       routeItem("default", { type: "unicast", device: site.tunnel.name, metric: 0, table }),
       routeItem("default", { type: "unreachable", device: "", metric: lastMetric, table }),
-      ...privateRanges.map((range) => routeItem(range, { type: "throw", device: "", metric: 0, table })),
+      ...elsewhere.map((range) => routeItem(range, { type: "throw", device: "", metric: 0, table })),
     ]);
   },
   probe: `ip -4 -j route show table all proto ${protocol}`,

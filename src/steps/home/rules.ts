@@ -10,14 +10,14 @@ import {
   ruleConflicts,
   rulesProbe,
   sourceless,
+  wantedOwnRules,
   wantedRules,
-  wantedSourcelessRules,
 } from "../policy-rules.js";
 
-const wanted = ({ site, design }: Pick<HomeWorld, "site" | "design">): Items =>
+export const wantedHomeRules = ({ site, design, home }: HomeWorld): Items =>
   new Map([
     ...wantedRules(site, design),
-    ...(design.home.here.length > 0 ? wantedSourcelessRules(site) : []),
+    ...(design.home.here.length > 0 ? wantedOwnRules(site, home.uplink?.name) : []),
   ]);
 
 /**
@@ -27,7 +27,7 @@ const wanted = ({ site, design }: Pick<HomeWorld, "site" | "design">): Items =>
 export const rules: BootStep<HomeWorld> = {
   name: "rule",
   layer: "live",
-  desired: wanted,
+  desired: wantedHomeRules,
   probe: () => rulesProbe,
   parse: parseRules,
   up: (id, state) => {
@@ -37,8 +37,10 @@ export const rules: BootStep<HomeWorld> = {
       : [makeRule(id, rule)];
   },
   render: (changes, context) => renderByBootScript(rules, changes, (id) => [clearRule(id)], context),
-  conflicts: ({ site, home, design }) =>
-    ruleConflicts("home", homeHost.name, site, wanted({ site, design }), home, (server) =>
+  conflicts: (world) => {
+    const { site, home } = world;
+    return ruleConflicts("home", homeHost.name, site, wantedHomeRules(world), home, (server) =>
       deviceOf(home, server),
-    ),
+    );
+  },
 };

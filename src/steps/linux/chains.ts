@@ -275,15 +275,18 @@ function removeOwnTables(groups: readonly Group[]): readonly string[] {
   ];
 }
 
-/** Of `ours`, what wasn't there before, and holds no rule and no policy of somebody's, as lines for `nft -f`. */
+/**
+ * Of `ours`, what wasn't there before and holds no rule, as lines for `nft -f`. An own table goes with all its chains, if
+ * none of them has a rule, or a policy, or is no built-in one: `netfilter-persistent` makes them all.
+ */
 const emptyOnes = `BEGIN { n = split(ours, names, ","); for (i = 1; i <= n; i++) mine[names[i]] = 1
   while ((getline line <before) > 0) delete mine[line] }
 /^(#|$)/ { next }
 /^table / { table = $2 " " $3; chain = ""; used = 0; next }
-/^\tchain / { chain = "chain " table " " $2; rules = 0; next }
-/^\t}/ && chain != "" { if (rules || !(chain in mine)) used = 1; else print "delete " chain; chain = ""; next }
+/^\tchain / { chain = "chain " table " " $2; rules = 0; built_in = 0; next }
+/^\t}/ && chain != "" { if (rules || !built_in) used = 1; else if (chain in mine) print "delete " chain; chain = ""; next }
 /^}/ { if (!used && ("table " table) in mine) print "delete table " table; next }
-/^\t\ttype .* policy accept;$/ { next }
+/^\t\ttype .* policy accept;$/ { built_in = 1; next }
 { if (chain == "") used = 1; else rules = 1 }`;
 
 /** What `netfilter-persistent save` wrote down while ds4 was there would come back with the next boot. */

@@ -14,6 +14,8 @@ export type Role<W extends World> = LinuxHost & {
   readonly turnsTraffic: boolean;
   /** Whether IPv4 packets pass through it. */
   forwards(world: W): boolean;
+  /** Whether the way back of what comes out of the tunnel is found by its mark. */
+  byMark(world: W): boolean;
   /** Sections of its uplink's .network file, which systemd-networkd has to know. */
   networkd(world: W): readonly string[];
 };

@@ -7,7 +7,8 @@ import type { Role } from "./role.js";
 /**
  * The 4in6 tunnel (RFC 2473). `encaplimit none`, because the default adds an 8-byte option to each packet that
  * some providers drop; a set MTU, because with a smaller path packets would vanish; no IPv4 address, and a strict
- * rp_filter, so that nothing comes out of it that isn't the server's, or at home isn't for it.
+ * rp_filter, so that nothing comes out of it that isn't the server's, or at home isn't for it; it asks with the mark
+ * where the way back is found by that.
  */
 export function tunnelStep<W extends World>(role: Role<W>): BootStep<W> {
   const step: BootStep<W> = {
@@ -26,19 +27,24 @@ export function tunnelStep<W extends World>(role: Role<W>): BootStep<W> {
             encaplimit: "none",
             hoplimit: 64,
             rpFilter: "1",
+            srcValidMark: role.byMark(world) ? "1" : "0",
             up: true,
           },
         ],
       ]);
     },
     probe: () =>
-      'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do n=${f%/rp_filter}; read -r v <"$f"; echo "${n##*/} $v"; done',
+      'for d in /proc/sys/net/ipv4/conf/*; do read -r filter <"$d/rp_filter"; read -r mark <"$d/src_valid_mark"; echo "${d##*/} $filter $mark"; done',
     parse: (section, facts, site) => {
       const name = facts.owned?.tunnel?.name ?? site.tunnel.name;
       const link = facts.links.find((candidate) => candidate.name === name);
       if (link === undefined || !facts.marked) return new Map();
       const text = (field: string) => String(link.data[field] ?? "");
-      const filter = section.stdout.split("\n").find((line) => line.startsWith(`${name} `));
+      const [, rpFilter = "", srcValidMark = ""] =
+        section.stdout
+          .split("\n")
+          .map((line) => line.split(" "))
+          .find(([device]) => device === name) ?? [];
       const state: State = {
         local: text("local"),
         remote: text("remote"),
@@ -46,7 +52,8 @@ export function tunnelStep<W extends World>(role: Role<W>): BootStep<W> {
         mtu: link.mtu,
         encaplimit: link.data.ip6_tnl_f_ign_encap_limit === true ? "none" : text("encap_limit"),
         hoplimit: Number(link.data.ttl ?? 0),
-        rpFilter: filter?.split(" ")[1] ?? "",
+        rpFilter,
+        srcValidMark,
         up: link.up,
         ...(link.kind === "ip6tnl" && text("proto") === "ipip6"
           ? {}
@@ -73,6 +80,7 @@ export function tunnelStep<W extends World>(role: Role<W>): BootStep<W> {
         "fi",
         `ip link set ${name} mtu ${state.mtu} ${state.up ? "up" : "down"}`,
         `echo ${state.rpFilter} >/proc/sys/net/ipv4/conf/${name}/rp_filter`,
+        `echo ${state.srcValidMark} >/proc/sys/net/ipv4/conf/${name}/src_valid_mark`,
       ];
     },
     render: (changes, context) =>

@@ -113,14 +113,23 @@ true`,
           : [`${initScriptPath} start`]
         : [`[ ! -e /sys/class/net/${quote(id)} ] || ip link del ${quote(id)} 2>/dev/null || :`]),
     ]),
-  conflicts: ({ site, router }) =>
-    router.mtus.has(site.tunnel.name) && !router.marked
+  conflicts: ({ site, router, design }) => [
+    ...(router.mtus.has(site.tunnel.name) && !router.marked
       ? [
           {
-            host: "router",
+            host: "router" as const,
             message: `there is a device ${site.tunnel.name} already, and it isn't ds4's`,
             hint: `remove it ('ip link del ${site.tunnel.name}' and what makes it at boot), or choose 'tunnel: { name: … }'`,
           },
         ]
-      : [],
+      : []),
+    ...router.tunnels
+      .filter(({ name }) => name !== site.tunnel.name && name !== router.owned?.tunnel?.name)
+      .filter(({ local, remote }) => local === design.remote && remote === design.local)
+      .map(({ name }) => ({
+        host: "router" as const,
+        message: `the tunnel ${name} has the same two ends (${design.remote}, ${design.local})`,
+        hint: `remove it ('ip link del ${name}' and what makes it at boot): two such tunnels exclude each other`,
+      })),
+  ],
 };

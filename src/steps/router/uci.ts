@@ -10,6 +10,7 @@ import { sendersOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
 import { replyMarkText } from "../policy-rules.js";
+import { privateRanges } from "../private-ranges.js";
 import {
   firewallStale,
   type RouterStep,
@@ -19,10 +20,11 @@ import {
   unreachableMetric,
 } from "./step.js";
 
+const everything = "0.0.0.0/0";
+
 /** The UCI sections, by `package.section`; `.type` is the section's type. */
 function sections({ site, design }: RouterWorld): readonly (readonly [string, State])[] {
   const table = String(site.tunnel.table);
-  const everything = "0.0.0.0/0";
   return [
     // netifd sees the device come and go, and keeps the route of its own accord.
     ["network.ds4_tunnel", { ".type": "interface", proto: "none", device: site.tunnel.name }],
@@ -73,6 +75,13 @@ function sections({ site, design }: RouterWorld): readonly (readonly [string, St
         metric: String(unreachableMetric),
       },
     ],
+    ...privateRanges.map(
+      (target) =>
+        [
+          `network.ds4_throw_${target.replaceAll(/[./]/g, "_")}`,
+          { ".type": "route", interface: "loopback", target, table, type: "throw" },
+        ] as const,
+    ),
     // A zone of its own: in wan, the server's new connections would be masqueraded.
     [
       "firewall.ds4_zone",
@@ -290,6 +299,9 @@ function settle(changes: readonly Change[]): readonly string[] {
   ];
 }
 
+const shownRoute = ({ type, target }: State) =>
+  [...(type === undefined ? [] : [type]), target === everything ? "default" : target].join(" ");
+
 function shown(state: State): readonly string[] {
   switch (state[".type"]) {
     case "rule":
@@ -298,7 +310,7 @@ function shown(state: State): readonly string[] {
       ];
     case "route":
       return [
-        `ip route show table ${quote(String(state.table))} | grep -q ${quote(state.type === "unreachable" ? "^unreachable default" : "^default dev")}`,
+        `ip route show table ${quote(String(state.table))} | grep -q ${quote(`^${shownRoute(state)} `)}`,
       ];
     case "interface":
       return Array.isArray(state.ip6addr)

@@ -17,6 +17,7 @@ export const vpsRole: Role<World> = {
   packages: ["iptables", "conntrack"],
   turnsTraffic: true,
   forwards: () => true,
+  byMark: () => false,
   networkd: ({ site }) =>
     serversOf(site).map(
       (server) => `[Route]

@@ -1,10 +1,35 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ds4Json, lab, must, on, site, siteOf, startApplied, startClean } from "../machines.js";
+import { ds4Json, eventually, lab, must, on, site, siteOf, startApplied, startClean } from "../machines.js";
 import { everything } from "../modes.js";
 import { snapshotOf, snapshots } from "../snapshot.js";
-import { client, publicIPv4, server } from "../visitor.js";
+import { aftr, client, publicIPv4, server } from "../visitor.js";
 
 const [local, remote] = ["2001:db8:1:0:203:0:113:144", "2001:db8:100:0:203:0:113:144"];
+
+/** A container that publishes TCP 8088, and the rules that Docker makes for that: it answers whom it has seen. */
+const container = `set -e
+ip netns add box
+ip link add br-box type bridge
+ip addr add 172.18.0.1/16 dev br-box
+ip link set br-box up
+ip link add box0 type veth peer name eth0 netns box
+ip link set box0 master br-box up
+ip -n box addr add 172.18.0.2/16 dev eth0
+ip -n box link set eth0 up
+ip -n box route add default via 172.18.0.1
+sysctl -qw net.ipv4.ip_forward=1
+iptables -t nat -N DOCKER
+iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+iptables -t nat -A POSTROUTING -s 172.18.0.0/16 ! -o br-box -j MASQUERADE
+iptables -t nat -A DOCKER ! -i br-box -p tcp -m tcp --dport 8088 -j DNAT --to-destination 172.18.0.2:80
+iptables -P FORWARD DROP
+iptables -A FORWARD -o br-box -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+iptables -A FORWARD -o br-box -d 172.18.0.2/32 -p tcp -m tcp --dport 80 -j ACCEPT
+iptables -A FORWARD -i br-box ! -o br-box -j ACCEPT
+ip netns exec box setsid perl -MIO::Socket::INET -e '
+  my $s = IO::Socket::INET->new(Listen => 9, LocalPort => 80) or die;
+  while (my $c = $s->accept) { print $c "HTTP/1.0 200 OK\\r\\n\\r\\nsaw " . $c->peerhost . " " . "." x 100000; close $c }
+' </dev/null >/dev/null 2>&1 &`;
 
 describe("a Linux machine at home", () => {
   describe("behind a provider that drops protocol 4", () => {
@@ -37,11 +62,41 @@ describe("a Linux machine at home", () => {
       expect(await must("home", "cat /proc/sys/net/ipv4/ip_forward")).toBe("0");
     });
 
+    test("lets what is bound to the uplink leave by that, as a resolver is", async () => {
+      expect(await must("home", `curl -sS -4 -m 10 --interface eth0 http://${client}/`)).toContain(
+        `address ${aftr}`,
+      );
+    });
+
     test("leaves what arrives to its own firewall", async () => {
       await must("home", "iptables -A INPUT -p tcp --dport 443 -j DROP");
       expect((await on("client", `ncat -z -w 3 ${publicIPv4} 443`)).code).not.toBe(0);
       await must("home", "iptables -D INPUT -p tcp --dport 443 -j DROP");
       await must("client", `ncat -z -w 5 ${publicIPv4} 443`);
+    });
+  });
+
+  describe("with containers", () => {
+    beforeAll(async () => {
+      await startApplied();
+      await must("home", container);
+    });
+
+    test("brings visitors to the ports that they publish, which see the visitor", async () => {
+      const get = `curl -sS -4 -m 15 http://${publicIPv4}:8088/`;
+      await eventually(20, async () => {
+        const body = await must("client", get);
+        expect(body.slice(0, 30)).toContain(`saw ${client} `);
+        expect(body.length).toBeGreaterThan(100_000);
+      });
+    });
+
+    test("doesn't bring them to what isn't published, and nothing has drifted", async () => {
+      expect((await on("client", `ncat -z -w 3 ${publicIPv4} 8089`)).code).not.toBe(0);
+      await must("vps", "ip route replace 172.18.0.2/32 dev wrap1");
+      expect((await on("vps", "curl -sS -m 3 http://172.18.0.2/")).code).not.toBe(0);
+      await must("vps", "ip route del 172.18.0.2/32 dev wrap1");
+      expect(await ds4Json("status", site)).toMatchObject({ result: "in-sync", changes: [] });
     });
   });
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { deaf } from "../faults.js";
 import { ds4Json, lab, must, site } from "../machines.js";
 
 /** Hosts that can't or mustn't be changed, what `ds4 apply` says of each, and in the words of which hint. */
@@ -51,6 +52,25 @@ const refusals = [
     script: "ip link add wrap1 type dummy 2>/dev/null || ip link add wrap1 type bridge",
     says: /there is a device wrap1 already/,
   },
+  {
+    name: "a router with a tunnel that has the same two ends",
+    machine: "router",
+    script: `ip -6 addr add 2001:db8:100:0:203:0:113:144/128 dev lo
+ip -6 tunnel add mine mode ipip6 local 2001:db8:100:0:203:0:113:144 remote 2001:db8:1:0:203:0:113:144`,
+    says: /the tunnel mine has the same two ends/,
+  },
+  {
+    name: "a router whose SSH daemon is gone",
+    machine: "router",
+    script: deaf.router.begin,
+    says: /router.*refused/,
+  },
+  {
+    name: "a VPS that has another host key than before",
+    machine: "vps",
+    script: "rm /etc/ssh/ssh_host_*; ssh-keygen -A >/dev/null; systemctl restart ssh",
+    says: /host key/,
+  },
 ] as const;
 
 describe("what ds4 apply refuses, with nothing touched", () => {
@@ -63,9 +83,17 @@ describe("what ds4 apply refuses, with nothing touched", () => {
     expect(errors).toHaveLength(1);
     expect(errors[0]?.message).toMatch(says);
     expect(errors[0]?.hint).toBeTruthy();
-    expect(await must("vps", "ls -d /etc/ds4 2>/dev/null; ip link show wrap1 2>/dev/null; true")).toBe("");
     expect(
-      await must("router", "ls -d /etc/ds4 /etc/init.d/ds4 2>/dev/null; uci show | grep ds4_; true"),
+      await must(
+        "vps",
+        "ls -d /etc/ds4 /etc/ds4-undo 2>/dev/null; ip link show wrap1 2>/dev/null; iptables-save | grep DS4; true",
+      ),
+    ).toBe("");
+    expect(
+      await must(
+        "router",
+        "ls -d /etc/ds4 /etc/ds4-undo /etc/init.d/ds4 2>/dev/null; uci show | grep ds4_; true",
+      ),
     ).toBe("");
   });
 });

@@ -48,7 +48,38 @@ describe("the filter of a Linux machine at home", () => {
       `-d ${server}/32 -i wrap1 -j RETURN`,
       "-i wrap1 -j DROP",
     ]);
-    expect(of(here)["filter DS4-FORWARD"]).toEqual(["-i wrap1 -j DROP", "-o wrap1 -j DROP"]);
+  });
+
+  it("leaves to that firewall, too, what the machine has turned over to a container, and its answers", () => {
+    const turnedOver = (world: typeof here) =>
+      (of(world)["filter DS4-FORWARD"] ?? []).filter((rule) => !rule.startsWith("-s "));
+    const known = ["-i wrap1", "-o wrap1"].map(
+      (way) => `${way} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN`,
+    );
+    const rest = ["-i wrap1 -j DROP", "-o wrap1 -j DROP"];
+    expect(turnedOver(here)).toEqual([
+      ...known,
+      `-i wrap1 -m conntrack --ctstate DNAT --ctorigdst ${server} -j RETURN`,
+      ...rest,
+    ]);
+    const traffic = "[tcp/443, tcp/8000-8100, icmp]";
+    const some = homeWorld({
+      site: parseSite(
+        `vps: { ssh: a }\nhome: { kind: linux, ssh: b }\nforward:\n  - { server: ${server}, traffic: ${traffic} }\n`,
+        "home.yaml",
+      ),
+    });
+    expect(turnedOver(some)).toEqual([
+      ...known,
+      `-i wrap1 -p icmp -m conntrack --ctstate DNAT --ctorigdst ${server} -j RETURN`,
+      `-i wrap1 -p tcp -m conntrack --ctstate DNAT --ctorigdst ${server} --ctorigdstport 443 -j RETURN`,
+      `-i wrap1 -p tcp -m conntrack --ctstate DNAT --ctorigdst ${server} --ctorigdstport 8000:8100 -j RETURN`,
+      ...rest,
+    ]);
+    expect(of(here)["mangle DS4-PREROUTING"]?.at(-1)).toBe(
+      "-m connmark --mark 0x2000000/0x2000000 -m conntrack --ctdir REPLY -j MARK --set-xmark 0x2000000/0x2000000",
+    );
+    expect(String(of(behind)["mangle DS4-PREROUTING"])).not.toContain("MARK");
   });
 
   it("lets through to a server behind it what was asked for, and nothing to the machine itself", () => {
@@ -90,8 +121,8 @@ describe("forwarding", () => {
 
 describe("the routes of a Linux machine at home", () => {
   const thrown = [
-    ...["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16"],
-    ...["172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3"],
+    ...["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12"],
+    ...["192.168.0.0/16", "169.254.0.0/16", "224.0.0.0/3"],
   ];
   const listed = [
     { type: "unreachable", dst: "default", table: "42", protocol: "204", metric: 4000000000, flags: [] },
@@ -127,7 +158,15 @@ describe("the routes of a Linux machine at home", () => {
 });
 
 describe("the policy rules of a Linux machine at home", () => {
-  const text = `0:\tfrom all lookup local\n4200:\tfrom ${server} lookup main suppress_prefixlength 0 proto static\n4201:\tfrom ${server} lookup 42 proto static\n4232:\tfrom 0.0.0.0 iif lo lookup main suppress_prefixlength 0\n4233:\tfrom 0.0.0.0 iif lo lookup 42\n`;
+  const text = `0:\tfrom all lookup local
+4199:\tfrom all oif eth0 lookup main proto static
+4200:\tfrom ${server} lookup main suppress_prefixlength 0 proto static
+4201:\tfrom ${server} lookup 42 proto static
+4232:\tfrom 0.0.0.0 iif lo lookup main suppress_prefixlength 0
+4233:\tfrom 0.0.0.0 iif lo lookup 42
+4234:\tfrom all fwmark 0x2000000/0x2000000 lookup main suppress_prefixlength 0 proto static
+4235:\tfrom all fwmark 0x2000000/0x2000000 lookup 42 proto static
+`;
 
   it("read as what is wanted", () => {
     expect(rules.parse(ok(text), marked, linuxSite)).toEqual(rules.desired(here));
@@ -139,8 +178,11 @@ describe("the policy rules of a Linux machine at home", () => {
     expect(lines.map((line) => /ip rule add (.*); \}$/.exec(line)?.[1])).toEqual([
       `priority 4200 from ${server} lookup main suppress_prefixlength 0 protocol static`,
       `priority 4201 from ${server} lookup 42 protocol static`,
+      "priority 4199 from all oif eth0 lookup main protocol static",
       "priority 4232 from 0.0.0.0/32 iif lo lookup main suppress_prefixlength 0 protocol kernel",
       "priority 4233 from 0.0.0.0/32 iif lo lookup 42 protocol kernel",
+      "priority 4234 from all fwmark 0x2000000/0x2000000 lookup main suppress_prefixlength 0 protocol static",
+      "priority 4235 from all fwmark 0x2000000/0x2000000 lookup 42 protocol static",
     ]);
     expect([...rules.desired(behind).keys()]).toEqual(["4200", "4201"]);
   });
@@ -151,6 +193,8 @@ describe("the policy rules of a Linux machine at home", () => {
     expect(found("900:\tfrom all lookup 77")).toHaveLength(1);
     expect(found("900:\tfrom all iif lo lookup 77")).toHaveLength(1);
     expect(found("900:\tfrom all iif eth0 lookup 77")).toEqual([]);
+    expect(found("900:\tfrom all oif eth0 lookup 77")).toEqual([]);
+    expect(found("4199:\tfrom all lookup 78")).toHaveLength(1);
     expect(found("4200:\tfrom 192.168.1.7 lookup 77")).toHaveLength(1);
   });
 });
@@ -169,8 +213,10 @@ describe("systemd-networkd on a Linux machine at home", () => {
     const content = String((persistence.desired(world).get(`${file}.d/ds4.conf`) as State).content);
     for (const part of [
       `[Address]\nAddress=${remote}/128\nPreferredLifetime=0`,
-      `[RoutingPolicyRule]\nFrom=${server}/32\nPriority=4200\nTable=main\nSuppressPrefixLength=0\n`,
-      `[RoutingPolicyRule]\nFrom=${server}/32\nPriority=4201\nTable=42\n`,
+      `[RoutingPolicyRule]\nPriority=4200\nFrom=${server}\nTable=main\nSuppressPrefixLength=0\n`,
+      `[RoutingPolicyRule]\nPriority=4201\nFrom=${server}\nTable=42\n`,
+      "[RoutingPolicyRule]\nPriority=4199\nOutgoingInterface=eth0\nTable=main\n",
+      "[RoutingPolicyRule]\nPriority=4235\nFirewallMark=0x2000000/0x2000000\nTable=42\n",
       "[Route]\nDestination=0.0.0.0/0\nType=unreachable\nMetric=4000000000\nTable=42\nProtocol=204\n",
       "[Route]\nDestination=192.168.0.0/16\nType=throw\nTable=42\nProtocol=204\n",
     ])

@@ -89,18 +89,21 @@ describe("the policy rules of a router", () => {
 
 describe("the tunnel's table of a router", () => {
   const parse = (text: string, facts = marked) => routes.parse(ok(text), facts, site);
+  const thrown = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"]
+    .map((range) => `throw ${range} proto static`)
+    .join("\n");
 
   it("is what is wanted, as netifd fills it", () => {
     const text = recorded("policy-routing", 18).split("\n").slice(2, 4).join("\n");
     expect(text).toContain("default dev wrap1");
-    expect(parse(text)).toEqual(routes.desired(there));
+    expect(parse(`${text}\n${thrown}`)).toEqual(routes.desired(there));
   });
 
   it.each([
     ["iproute2", 13],
     ["BusyBox", 14],
   ])("shows with %s that the tunnel's way is gone", (_, n) => {
-    expect([...parse(recorded("policy-routing", n)).keys()]).toEqual(["unreachable/42"]);
+    expect([...parse(recorded("policy-routing", n)).keys()]).toEqual(["unreachable default/42"]);
   });
 
   it("shows another way, a metric, and a second one", () => {
@@ -113,7 +116,8 @@ describe("the tunnel's table of a router", () => {
   });
 
   it("leaves routes of others in the table alone", () => {
-    expect(parse(recorded("policy-routing", 30))).toEqual(routes.desired(there));
+    const text = `${recorded("policy-routing", 30)}\n${thrown}\nthrow 198.51.100.0/24 proto static\n`;
+    expect(parse(text)).toEqual(routes.desired(there));
   });
 
   it("is a conflict where somebody else uses it", () => {
@@ -184,6 +188,14 @@ describe("the tunnel of a router", () => {
     expect(conflicts(taken)[0]?.message).toBe("there is a device wrap1 already, and it isn't ds4's");
     expect(conflicts({ ...taken, marked: true })).toEqual([]);
     expect(conflicts({})).toEqual([]);
+  });
+
+  it("of somebody else with the same two ends is a conflict", () => {
+    const twin = { name: "mine", local: there.design.remote, remote: there.design.local };
+    const conflicts = (...tunnels: RouterFacts["tunnels"]) =>
+      tunnel.conflicts?.({ ...there, router: { ...router, tunnels } }) ?? [];
+    expect(conflicts(twin)[0]?.message).toMatch(/^the tunnel mine has the same two ends/);
+    expect(conflicts({ ...twin, name: "wrap1" }, { ...twin, remote: "2001:db8::9" })).toEqual([]);
   });
 });
 

@@ -38,8 +38,10 @@ const wrap1 = link("wrap1", {
 });
 
 describe("the tunnel of a VPS", () => {
-  const parse = (found: HostLink, filter = "1") =>
-    tunnel.parse(ok(`all 0\nwrap1 ${filter}\n`), { ...marked, links: [lo, eth0, found] }, site).get("wrap1");
+  const parse = (found: HostLink, filter = "1", mark = "0") =>
+    tunnel
+      .parse(ok(`all 0 1\nwrap1 ${filter} ${mark}\n`), { ...marked, links: [lo, eth0, found] }, site)
+      .get("wrap1");
 
   it("is what is wanted, as ip shows it", () => {
     expect(parse(wrap1)).toEqual(tunnel.desired(home).get("wrap1"));
@@ -50,6 +52,7 @@ describe("the tunnel of a VPS", () => {
     expect(parse({ ...wrap1, mtu: 1452 })).toMatchObject({ mtu: 1452 });
     expect(parse({ ...wrap1, up: false })).toMatchObject({ up: false });
     expect(parse(wrap1, "0")).toMatchObject({ rpFilter: "0" });
+    expect(parse(wrap1, "1", "1")).toMatchObject({ srcValidMark: "1" });
     expect(data({ ip6_tnl_f_ign_encap_limit: undefined, encap_limit: 4 })).toMatchObject({ encaplimit: "4" });
     expect(data({ link: undefined })).toMatchObject({ device: "" });
     expect(data({ proto: "any" })).toMatchObject({ kind: "ip6tnl any" });

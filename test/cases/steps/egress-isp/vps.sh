@@ -39,6 +39,7 @@ if part tunnel wrap1; then
   fi
   ip link set wrap1 mtu 1460 up
   echo 1 >/proc/sys/net/ipv4/conf/wrap1/rp_filter
+  echo 0 >/proc/sys/net/ipv4/conf/wrap1/src_valid_mark
 fi
 
 if part route 192.168.1.210; then

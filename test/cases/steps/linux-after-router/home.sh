@@ -101,6 +101,18 @@ if part chains ipv4; then
     jumps filter INPUT DS4-INPUT
     echo '\''-I INPUT 1 -j DS4-INPUT'\''
     echo '\'':DS4-FORWARD - [0:0]'\''
+    echo '\''-A DS4-FORWARD -i wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN'\''
+    echo '\''-A DS4-FORWARD -o wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN'\''
+    echo '\''-A DS4-FORWARD -s 0.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 10.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 100.64.0.0/10 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 127.0.0.0/8 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 169.254.0.0/16 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 172.16.0.0/12 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 192.0.0.0/24 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 192.168.0.0/16 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -s 224.0.0.0/3 -i wrap1 -j DROP'\''
+    echo '\''-A DS4-FORWARD -i wrap1 -m conntrack --ctstate DNAT --ctorigdst 192.168.1.210 -j RETURN'\''
     echo '\''-A DS4-FORWARD -i wrap1 -j DROP'\''
     echo '\''-A DS4-FORWARD -o wrap1 -j DROP'\''
     jumps filter FORWARD DS4-FORWARD
@@ -109,8 +121,11 @@ if part chains ipv4; then
     echo '\''*mangle'\''
     echo '\'':DS4-PREROUTING - [0:0]'\''
     echo '\''-A DS4-PREROUTING -s 198.18.0.1/32 -d 192.168.1.210/32 -i wrap1'\''
+    echo '\''-A DS4-PREROUTING -d 192.168.1.210/32 -i wrap1 -j CONNMARK --set-xmark 0x2000000/0x2000000'\''
+    echo '\''-A DS4-PREROUTING -d 192.168.1.210/32 -i wrap1 -j MARK --set-xmark 0x2000000/0x2000000'\''
     echo '\''-A DS4-PREROUTING -d 192.168.1.210/32 -i wrap1 -j RETURN'\''
     echo '\''-A DS4-PREROUTING -i wrap1 -j DROP'\''
+    echo '\''-A DS4-PREROUTING -m connmark --mark 0x2000000/0x2000000 -m conntrack --ctdir REPLY -j MARK --set-xmark 0x2000000/0x2000000'\''
     jumps mangle PREROUTING DS4-PREROUTING
     echo '\''-I PREROUTING 1 -j DS4-PREROUTING'\''
     echo '\'':DS4-FORWARD - [0:0]'\''
@@ -138,6 +153,7 @@ if part tunnel wrap1; then
   fi
   ip link set wrap1 mtu 1460 up
   echo 1 >/proc/sys/net/ipv4/conf/wrap1/rp_filter
+  echo 1 >/proc/sys/net/ipv4/conf/wrap1/src_valid_mark
 fi
 
 if part route 42/default; then
@@ -156,16 +172,16 @@ if part route 42/100.64.0.0/10/throw; then
   ip route replace throw 100.64.0.0/10 table 42 proto 204
 fi
 
-if part route 42/169.254.0.0/16/throw; then
-  ip route replace throw 169.254.0.0/16 table 42 proto 204
-fi
-
 if part route 42/172.16.0.0/12/throw; then
   ip route replace throw 172.16.0.0/12 table 42 proto 204
 fi
 
 if part route 42/192.168.0.0/16/throw; then
   ip route replace throw 192.168.0.0/16 table 42 proto 204
+fi
+
+if part route 42/169.254.0.0/16/throw; then
+  ip route replace throw 169.254.0.0/16 table 42 proto 204
 fi
 
 if part route 42/224.0.0.0/3/throw; then
@@ -180,12 +196,24 @@ if part rule 4201; then
   [ "$(ip rule | sed '\''/^4201:/!d; s/^4201:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 192.168.1.210 lookup 42'\'' ] || { while ip rule del priority 4201 2>/dev/null; do :; done; ip rule add priority 4201 from 192.168.1.210 lookup 42 protocol static; }
 fi
 
+if part rule 4199; then
+  [ "$(ip rule | sed '\''/^4199:/!d; s/^4199:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from all oif eth0 lookup main'\'' ] || { while ip rule del priority 4199 2>/dev/null; do :; done; ip rule add priority 4199 from all oif eth0 lookup main protocol static; }
+fi
+
 if part rule 4232; then
   [ "$(ip rule | sed '\''/^4232:/!d; s/^4232:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 0.0.0.0 iif lo lookup main suppress_prefixlength 0'\'' ] || { while ip rule del priority 4232 2>/dev/null; do :; done; ip rule add priority 4232 from 0.0.0.0/32 iif lo lookup main suppress_prefixlength 0 protocol kernel; }
 fi
 
 if part rule 4233; then
   [ "$(ip rule | sed '\''/^4233:/!d; s/^4233:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 0.0.0.0 iif lo lookup 42'\'' ] || { while ip rule del priority 4233 2>/dev/null; do :; done; ip rule add priority 4233 from 0.0.0.0/32 iif lo lookup 42 protocol kernel; }
+fi
+
+if part rule 4234; then
+  [ "$(ip rule | sed '\''/^4234:/!d; s/^4234:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from all fwmark 0x2000000/0x2000000 lookup main suppress_prefixlength 0'\'' ] || { while ip rule del priority 4234 2>/dev/null; do :; done; ip rule add priority 4234 from all fwmark 0x2000000/0x2000000 lookup main suppress_prefixlength 0 protocol static; }
+fi
+
+if part rule 4235; then
+  [ "$(ip rule | sed '\''/^4235:/!d; s/^4235:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from all fwmark 0x2000000/0x2000000 lookup 42'\'' ] || { while ip rule del priority 4235 2>/dev/null; do :; done; ip rule add priority 4235 from all fwmark 0x2000000/0x2000000 lookup 42 protocol static; }
 fi
 ' >/etc/ds4/up.ds4-new )
 chmod 700 /etc/ds4/up.ds4-new
@@ -277,8 +305,8 @@ systemctl daemon-reload
 /etc/ds4/up chains:ipv6 chains:ipv4
 /etc/ds4/up address:2001:db8:100:0:203:0:113:144/128
 /etc/ds4/up tunnel:wrap1
-/etc/ds4/up route:42/default route:42/default/unreachable route:42/10.0.0.0/8/throw route:42/100.64.0.0/10/throw route:42/169.254.0.0/16/throw route:42/172.16.0.0/12/throw route:42/192.168.0.0/16/throw route:42/224.0.0.0/3/throw
-/etc/ds4/up rule:4200 rule:4201 rule:4232 rule:4233
+/etc/ds4/up route:42/default route:42/default/unreachable route:42/10.0.0.0/8/throw route:42/100.64.0.0/10/throw route:42/172.16.0.0/12/throw route:42/192.168.0.0/16/throw route:42/169.254.0.0/16/throw route:42/224.0.0.0/3/throw
+/etc/ds4/up rule:4200 rule:4201 rule:4199 rule:4232 rule:4233 rule:4234 rule:4235
 echo '@ds4 unit ds4.service'
 systemctl -q --no-reload enable ds4.service
 systemctl restart ds4.service

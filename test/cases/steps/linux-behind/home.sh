@@ -109,6 +109,8 @@ if part chains ipv4; then
     echo '\'':DS4-FORWARD - [0:0]'\''
     echo '\''-A DS4-FORWARD -d 192.168.1.211/32 -i wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
     echo '\''-A DS4-FORWARD -s 192.168.1.211/32 -o wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -i wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN'\''
+    echo '\''-A DS4-FORWARD -o wrap1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN'\''
     echo '\''-A DS4-FORWARD -s 0.0.0.0/8 -i wrap1 -j DROP'\''
     echo '\''-A DS4-FORWARD -s 10.0.0.0/8 -i wrap1 -j DROP'\''
     echo '\''-A DS4-FORWARD -s 100.64.0.0/10 -i wrap1 -j DROP'\''
@@ -121,6 +123,7 @@ if part chains ipv4; then
     echo '\''-A DS4-FORWARD -s 198.18.0.1/32 -d 192.168.1.211/32 -i wrap1'\''
     echo '\''-A DS4-FORWARD -d 192.168.1.211/32 -i wrap1 -p tcp -m tcp --dport 443 -j ACCEPT'\''
     echo '\''-A DS4-FORWARD -d 192.168.1.211/32 -i wrap1 -p udp -m udp --dport 53 -j ACCEPT'\''
+    echo '\''-A DS4-FORWARD -i wrap1 -m conntrack --ctstate DNAT --ctorigdst 192.168.1.210 -j RETURN'\''
     echo '\''-A DS4-FORWARD -s 192.168.1.211/32 -o wrap1 -j ACCEPT'\''
     echo '\''-A DS4-FORWARD -i wrap1 -j DROP'\''
     echo '\''-A DS4-FORWARD -o wrap1 -j DROP'\''
@@ -132,9 +135,12 @@ if part chains ipv4; then
     echo '\''-A DS4-PREROUTING -s 198.18.0.1/32 -d 192.168.1.210/32 -i wrap1'\''
     echo '\''-A DS4-PREROUTING -s 198.18.0.1/32 -d 192.168.1.211/32 -i wrap1'\''
     echo '\''-A DS4-PREROUTING -s 192.168.1.211/32 -d 198.18.0.1/32 ! -i wrap1'\''
+    echo '\''-A DS4-PREROUTING -d 192.168.1.210/32 -i wrap1 -j CONNMARK --set-xmark 0x2000000/0x2000000'\''
+    echo '\''-A DS4-PREROUTING -d 192.168.1.210/32 -i wrap1 -j MARK --set-xmark 0x2000000/0x2000000'\''
     echo '\''-A DS4-PREROUTING -d 192.168.1.210/32 -i wrap1 -j RETURN'\''
     echo '\''-A DS4-PREROUTING -d 192.168.1.211/32 -i wrap1 -j RETURN'\''
     echo '\''-A DS4-PREROUTING -i wrap1 -j DROP'\''
+    echo '\''-A DS4-PREROUTING -m connmark --mark 0x2000000/0x2000000 -m conntrack --ctdir REPLY -j MARK --set-xmark 0x2000000/0x2000000'\''
     jumps mangle PREROUTING DS4-PREROUTING
     echo '\''-I PREROUTING 1 -j DS4-PREROUTING'\''
     echo '\'':DS4-FORWARD - [0:0]'\''
@@ -162,6 +168,7 @@ if part tunnel wrap1; then
   fi
   ip link set wrap1 mtu 1460 up
   echo 1 >/proc/sys/net/ipv4/conf/wrap1/rp_filter
+  echo 1 >/proc/sys/net/ipv4/conf/wrap1/src_valid_mark
 fi
 
 if part route 42/default; then
@@ -180,16 +187,16 @@ if part route 42/100.64.0.0/10/throw; then
   ip route replace throw 100.64.0.0/10 table 42 proto 204
 fi
 
-if part route 42/169.254.0.0/16/throw; then
-  ip route replace throw 169.254.0.0/16 table 42 proto 204
-fi
-
 if part route 42/172.16.0.0/12/throw; then
   ip route replace throw 172.16.0.0/12 table 42 proto 204
 fi
 
 if part route 42/192.168.0.0/16/throw; then
   ip route replace throw 192.168.0.0/16 table 42 proto 204
+fi
+
+if part route 42/169.254.0.0/16/throw; then
+  ip route replace throw 169.254.0.0/16 table 42 proto 204
 fi
 
 if part route 42/224.0.0.0/3/throw; then
@@ -212,12 +219,24 @@ if part rule 4203; then
   [ "$(ip rule | sed '\''/^4203:/!d; s/^4203:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 192.168.1.211 lookup 42'\'' ] || { while ip rule del priority 4203 2>/dev/null; do :; done; ip rule add priority 4203 from 192.168.1.211 lookup 42 protocol static; }
 fi
 
+if part rule 4199; then
+  [ "$(ip rule | sed '\''/^4199:/!d; s/^4199:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from all oif eth0 lookup main'\'' ] || { while ip rule del priority 4199 2>/dev/null; do :; done; ip rule add priority 4199 from all oif eth0 lookup main protocol static; }
+fi
+
 if part rule 4232; then
   [ "$(ip rule | sed '\''/^4232:/!d; s/^4232:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 0.0.0.0 iif lo lookup main suppress_prefixlength 0'\'' ] || { while ip rule del priority 4232 2>/dev/null; do :; done; ip rule add priority 4232 from 0.0.0.0/32 iif lo lookup main suppress_prefixlength 0 protocol kernel; }
 fi
 
 if part rule 4233; then
   [ "$(ip rule | sed '\''/^4233:/!d; s/^4233:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from 0.0.0.0 iif lo lookup 42'\'' ] || { while ip rule del priority 4233 2>/dev/null; do :; done; ip rule add priority 4233 from 0.0.0.0/32 iif lo lookup 42 protocol kernel; }
+fi
+
+if part rule 4234; then
+  [ "$(ip rule | sed '\''/^4234:/!d; s/^4234:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from all fwmark 0x2000000/0x2000000 lookup main suppress_prefixlength 0'\'' ] || { while ip rule del priority 4234 2>/dev/null; do :; done; ip rule add priority 4234 from all fwmark 0x2000000/0x2000000 lookup main suppress_prefixlength 0 protocol static; }
+fi
+
+if part rule 4235; then
+  [ "$(ip rule | sed '\''/^4235:/!d; s/^4235:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//'\'')" = '\''from all fwmark 0x2000000/0x2000000 lookup 42'\'' ] || { while ip rule del priority 4235 2>/dev/null; do :; done; ip rule add priority 4235 from all fwmark 0x2000000/0x2000000 lookup 42 protocol static; }
 fi
 ' >/etc/ds4/up.ds4-new )
 chmod 700 /etc/ds4/up.ds4-new

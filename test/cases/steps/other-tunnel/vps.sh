@@ -56,6 +56,7 @@ if part tunnel home4; then
   fi
   ip link set home4 mtu 1280 up
   echo 1 >/proc/sys/net/ipv4/conf/home4/rp_filter
+  echo 0 >/proc/sys/net/ipv4/conf/home4/src_valid_mark
 fi
 
 if part route 192.168.1.210; then

@@ -81,17 +81,21 @@ echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_rule_table'
 echo '@ds4 uci network.ds4_route'
 echo '@ds4 uci network.ds4_unreachable'
+echo '@ds4 uci network.ds4_throw_10_0_0_0_8'
+echo '@ds4 uci network.ds4_throw_100_64_0_0_10'
+echo '@ds4 uci network.ds4_throw_172_16_0_0_12'
+echo '@ds4 uci network.ds4_throw_192_168_0_0_16'
 echo '@ds4 uci firewall.ds4_zone'
 echo '@ds4 uci firewall.ds4_outer'
 echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_bogon'
 echo '@ds4 uci firewall.ds4_out'
-drop() { for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do uci -q revert "$s" || :; done; }
+drop() { for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable network.ds4_throw_10_0_0_0_8 network.ds4_throw_100_64_0_0_10 network.ds4_throw_172_16_0_0_12 network.ds4_throw_192_168_0_0_16 firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
-for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable network.ds4_throw_10_0_0_0_8 network.ds4_throw_100_64_0_0_10 network.ds4_throw_172_16_0_0_12 network.ds4_throw_192_168_0_0_16 firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 cat <<'DS4'
 set network.ds4_tunnel=interface
 set network.ds4_tunnel.proto='none'
@@ -120,6 +124,26 @@ set network.ds4_unreachable.target='0.0.0.0/0'
 set network.ds4_unreachable.table='42'
 set network.ds4_unreachable.type='unreachable'
 set network.ds4_unreachable.metric='9999'
+set network.ds4_throw_10_0_0_0_8=route
+set network.ds4_throw_10_0_0_0_8.interface='loopback'
+set network.ds4_throw_10_0_0_0_8.target='10.0.0.0/8'
+set network.ds4_throw_10_0_0_0_8.table='42'
+set network.ds4_throw_10_0_0_0_8.type='throw'
+set network.ds4_throw_100_64_0_0_10=route
+set network.ds4_throw_100_64_0_0_10.interface='loopback'
+set network.ds4_throw_100_64_0_0_10.target='100.64.0.0/10'
+set network.ds4_throw_100_64_0_0_10.table='42'
+set network.ds4_throw_100_64_0_0_10.type='throw'
+set network.ds4_throw_172_16_0_0_12=route
+set network.ds4_throw_172_16_0_0_12.interface='loopback'
+set network.ds4_throw_172_16_0_0_12.target='172.16.0.0/12'
+set network.ds4_throw_172_16_0_0_12.table='42'
+set network.ds4_throw_172_16_0_0_12.type='throw'
+set network.ds4_throw_192_168_0_0_16=route
+set network.ds4_throw_192_168_0_0_16.interface='loopback'
+set network.ds4_throw_192_168_0_0_16.target='192.168.0.0/16'
+set network.ds4_throw_192_168_0_0_16.table='42'
+set network.ds4_throw_192_168_0_0_16.type='throw'
 set firewall.ds4_zone=zone
 set firewall.ds4_zone.name='ds4'
 add_list firewall.ds4_zone.device='wrap1'
@@ -190,7 +214,7 @@ uci commit firewall
 firewall=stale
 [ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload
-settled() { ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; ip rule | grep -q '^4200:.*from 192.168.1.210 lookup ' || return 1; ip rule | grep -q '^4201:.*from 192.168.1.210 lookup ' || return 1; ip route show table 42 | grep -q '^default dev' || return 1; ip route show table 42 | grep -q '^unreachable default' || return 1; }
+settled() { ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; ip rule | grep -q '^4200:.*from 192.168.1.210 lookup ' || return 1; ip rule | grep -q '^4201:.*from 192.168.1.210 lookup ' || return 1; ip route show table 42 | grep -q '^default ' || return 1; ip route show table 42 | grep -q '^unreachable default ' || return 1; ip route show table 42 | grep -q '^throw 10.0.0.0/8 ' || return 1; ip route show table 42 | grep -q '^throw 100.64.0.0/10 ' || return 1; ip route show table 42 | grep -q '^throw 172.16.0.0/12 ' || return 1; ip route show table 42 | grep -q '^throw 192.168.0.0/16 ' || return 1; }
 n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 fi
 rm -f /var/run/ds4/batch
@@ -202,8 +226,16 @@ echo '@ds4 rule 4201'
 [ "$(ip rule | sed '/^4201:/!d; s/^4201:[[:space:]]*//; s/ proto[^ ]* [^ ]*//; s/ *$//')" = 'from 192.168.1.210 lookup 42' ] || { while ip rule del priority 4201 2>/dev/null; do :; done; ip rule add priority 4201 from 192.168.1.210 lookup 42 protocol static; }
 echo '@ds4 route default/42'
 ip route replace default dev wrap1 scope link table 42 proto static
-echo '@ds4 route unreachable/42'
+echo '@ds4 route unreachable default/42'
 ip route replace unreachable default metric 9999 table 42 proto static
+echo '@ds4 route throw 10.0.0.0/8/42'
+ip route replace throw 10.0.0.0/8 table 42 proto static
+echo '@ds4 route throw 100.64.0.0/10/42'
+ip route replace throw 100.64.0.0/10 table 42 proto static
+echo '@ds4 route throw 172.16.0.0/12/42'
+ip route replace throw 172.16.0.0/12 table 42 proto static
+echo '@ds4 route throw 192.168.0.0/16/42'
+ip route replace throw 192.168.0.0/16 table 42 proto static
 echo '@ds4 firewall zone'
 echo '@ds4 firewall ds4_outer'
 echo '@ds4 firewall ds4_in'

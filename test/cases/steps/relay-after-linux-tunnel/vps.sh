@@ -25,10 +25,10 @@ while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
   while ((getline line <before) > 0) delete mine[line] }
 /^(#|$)/ { next }
 /^table / { table = $2 " " $3; chain = ""; used = 0; next }
-/^	chain / { chain = "chain " table " " $2; rules = 0; next }
-/^	}/ && chain != "" { if (rules || !(chain in mine)) used = 1; else print "delete " chain; chain = ""; next }
+/^	chain / { chain = "chain " table " " $2; rules = 0; built_in = 0; next }
+/^	}/ && chain != "" { if (rules || !built_in) used = 1; else if (chain in mine) print "delete " chain; chain = ""; next }
 /^}/ { if (!used && ("table " table) in mine) print "delete table " table; next }
-/^		type .* policy accept;$/ { next }
+/^		type .* policy accept;$/ { built_in = 1; next }
 { if (chain == "") used = 1; else rules = 1 }' | nft -f - || :
 for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
 exit 0

@@ -5,6 +5,10 @@ export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 unit ds4.service'
 systemctl -q --no-reload disable --now ds4.service 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/ds4.service
+echo '@ds4 rule 4235'
+while ip rule del priority 4235 2>/dev/null; do :; done
+echo '@ds4 rule 4234'
+while ip rule del priority 4234 2>/dev/null; do :; done
 echo '@ds4 rule 4233'
 while ip rule del priority 4233 2>/dev/null; do :; done
 echo '@ds4 rule 4232'
@@ -13,6 +17,8 @@ echo '@ds4 rule 4201'
 while ip rule del priority 4201 2>/dev/null; do :; done
 echo '@ds4 rule 4200'
 while ip rule del priority 4200 2>/dev/null; do :; done
+echo '@ds4 rule 4199'
+while ip rule del priority 4199 2>/dev/null; do :; done
 echo '@ds4 route 42/224.0.0.0/3/throw'
 ip route del throw 224.0.0.0/3 table 42 proto 204 2>/dev/null || :
 echo '@ds4 route 42/192.168.0.0/16/throw'
@@ -53,10 +59,10 @@ while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
   while ((getline line <before) > 0) delete mine[line] }
 /^(#|$)/ { next }
 /^table / { table = $2 " " $3; chain = ""; used = 0; next }
-/^	chain / { chain = "chain " table " " $2; rules = 0; next }
-/^	}/ && chain != "" { if (rules || !(chain in mine)) used = 1; else print "delete " chain; chain = ""; next }
+/^	chain / { chain = "chain " table " " $2; rules = 0; built_in = 0; next }
+/^	}/ && chain != "" { if (rules || !built_in) used = 1; else if (chain in mine) print "delete " chain; chain = ""; next }
 /^}/ { if (!used && ("table " table) in mine) print "delete table " table; next }
-/^		type .* policy accept;$/ { next }
+/^		type .* policy accept;$/ { built_in = 1; next }
 { if (chain == "") used = 1; else rules = 1 }' | nft -f - || :
 for f in /etc/iptables/rules.v4 /etc/iptables/rules.v6; do ! grep -qs '[ :]DS4-' $f || sed -i --follow-symlinks '/^\(:\|-A \([A-Z]* -j \)\{0,1\}\)DS4-/d' $f; done
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'

@@ -11,7 +11,11 @@ echo '@ds4 firewall ds4_hairpin'
 echo '@ds4 firewall ds4_outer'
 echo '@ds4 firewall ds4_out'
 echo '@ds4 firewall zone'
-echo '@ds4 route unreachable/42'
+echo '@ds4 route throw 192.168.0.0/16/42'
+echo '@ds4 route throw 172.16.0.0/12/42'
+echo '@ds4 route throw 100.64.0.0/10/42'
+echo '@ds4 route throw 10.0.0.0/8/42'
+echo '@ds4 route unreachable default/42'
 echo '@ds4 route default/42'
 echo '@ds4 rule 4201'
 echo '@ds4 rule 4200'
@@ -21,18 +25,22 @@ echo '@ds4 uci firewall.ds4_bogon'
 echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_outer'
 echo '@ds4 uci firewall.ds4_zone'
+echo '@ds4 uci network.ds4_throw_192_168_0_0_16'
+echo '@ds4 uci network.ds4_throw_172_16_0_0_12'
+echo '@ds4 uci network.ds4_throw_100_64_0_0_10'
+echo '@ds4 uci network.ds4_throw_10_0_0_0_8'
 echo '@ds4 uci network.ds4_unreachable'
 echo '@ds4 uci network.ds4_route'
 echo '@ds4 uci network.ds4_rule_table'
 echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_endpoint'
 echo '@ds4 uci network.ds4_tunnel'
-drop() { for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done; }
+drop() { for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_throw_192_168_0_0_16 network.ds4_throw_172_16_0_0_12 network.ds4_throw_100_64_0_0_10 network.ds4_throw_10_0_0_0_8 network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
-for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_throw_192_168_0_0_16 network.ds4_throw_172_16_0_0_12 network.ds4_throw_100_64_0_0_10 network.ds4_throw_10_0_0_0_8 network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 } >/var/run/ds4/batch
 if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
@@ -42,7 +50,7 @@ uci commit network
 uci commit firewall
 firewall=stale
 /etc/init.d/network reload
-settled() { ! ip route show table 42 | grep -q '^unreachable default' || return 1; ! ip route show table 42 | grep -q '^default dev' || return 1; ! ip rule | grep -q '^4201:.*from 192.168.1.210 lookup ' || return 1; ! ip rule | grep -q '^4200:.*from 192.168.1.210 lookup ' || return 1; ! ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; }
+settled() { ! ip route show table 42 | grep -q '^throw 192.168.0.0/16 ' || return 1; ! ip route show table 42 | grep -q '^throw 172.16.0.0/12 ' || return 1; ! ip route show table 42 | grep -q '^throw 100.64.0.0/10 ' || return 1; ! ip route show table 42 | grep -q '^throw 10.0.0.0/8 ' || return 1; ! ip route show table 42 | grep -q '^unreachable default ' || return 1; ! ip route show table 42 | grep -q '^default ' || return 1; ! ip rule | grep -q '^4201:.*from 192.168.1.210 lookup ' || return 1; ! ip rule | grep -q '^4200:.*from 192.168.1.210 lookup ' || return 1; ! ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; }
 n=0; until settled 2>/dev/null || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); done
 fi
 rm -f /var/run/ds4/batch
@@ -65,6 +73,10 @@ rm -f /etc/ds4/site /etc/ds4/site.ds4-new
 firewall=stale
 [ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
 for c in $(nft list table inet fw4 2>/dev/null | awk '$1 == "chain" { c = $2; n = 0; next } $1 == "}" { if (c ~ /^ds4_|_ds4$/ && !n) print c; c = ""; next } $1 != "type" && NF { n++ }'); do nft delete chain inet fw4 "$c" 2>/dev/null || :; done
+ip route del throw 192.168.0.0/16 table 42 2>/dev/null || :
+ip route del throw 172.16.0.0/12 table 42 2>/dev/null || :
+ip route del throw 100.64.0.0/10 table 42 2>/dev/null || :
+ip route del throw 10.0.0.0/8 table 42 2>/dev/null || :
 ip route del unreachable default table 42 metric 9999 2>/dev/null || :
 ip route del default dev wrap1 table 42 2>/dev/null || :
 while ip rule del priority 4201 2>/dev/null; do :; done
