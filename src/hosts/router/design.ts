@@ -2,7 +2,7 @@ import { HostError } from "../../core/errors.js";
 import type { Peer } from "../../core/shell.js";
 import { whyNotGlobal6 } from "../../inventory/addresses.js";
 import { showFlow } from "../../inventory/forwards.js";
-import { homeSendersOf, type RouterEntry, type Site, serversOf } from "../../inventory/site.js";
+import { homeSendersOf, type RouterEntry, type Site, sendersOf, serversOf } from "../../inventory/site.js";
 import { type Design, makeDesign, numberServers } from "../design.js";
 import { earlierRules } from "../earlier-rules.js";
 import { deriveEndpoint } from "../endpoint.js";
@@ -38,6 +38,7 @@ export function makeRouterDesign(
       notes.push("the router has no IPv4 default route: with 'egress: isp', a server has no way out by IPv4");
     }
     const zones = findZones(site, entry, router, gateway.uplink);
+    notes.push(...redirectNotes(site, router, zones.lanZone));
     return {
       remote: entry.endpoint ?? deriveEndpoint(gateway.prefix, publicIPv4),
       ...zones,
@@ -52,6 +53,19 @@ export function makeRouterDesign(
   });
   const { wanZone, lanZone, hairpin } = side;
   return { ...design, wanZone, lanZone, hairpin };
+}
+
+/** The router's own port forwards to a server whose answers leave by the tunnel. */
+function redirectNotes(site: Site, { firewall }: RouterFacts, lanZone: string): readonly string[] {
+  const found = firewall.flatMap(({ type, name, options: { src, dest_ip, enabled = "1", ...rest } }) =>
+    type === "redirect" && enabled !== "0" && src !== lanZone && sendersOf(site).includes(String(dest_ip))
+      ? [String(rest.name ?? name)]
+      : [],
+  );
+  if (found.length === 0) return [];
+  return [
+    `the router's own port forwards to a server of ds4's (${found.join(", ")}) get no answers any more: with 'egress: vps', these leave by the tunnel; 'egress: isp' leaves them alone`,
+  ];
 }
 
 /** How LAN hosts that use the public IPv4 get to the servers, with what is to be known of it in `notes`. */

@@ -19,10 +19,10 @@ export function findHairpin(
   const zone = router.zones.find(({ name }) => name === zoneName);
   if (zone === undefined || !forwardsInside(router, zone)) return undefined;
   const devices = router.interfaces
-    .filter(({ ipv4 }) => ipv4.length > 0)
     .filter(({ name, device = "" }) => zone.networks.includes(name) || zone.devices.includes(device))
-    // They get into rules as they are.
-    .flatMap(({ device = "" }) => (/^[A-Za-z0-9_.-]{1,15}$/.test(device) ? [device] : []));
+    // Also of one that is down, so that nothing changes when it comes up: a VPN's device mostly has its name. They get
+    // into rules as they are.
+    .flatMap(({ name, device = name }) => (/^[A-Za-z0-9_.-]{1,15}$/.test(device) ? [device] : []));
   const networks = servers.flatMap((server) =>
     (networkOf(router, server)?.ipv4 ?? [])
       .map(({ address, mask }) => `${startOf({ address, length: mask })}/${mask}`)

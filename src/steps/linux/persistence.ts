@@ -187,6 +187,10 @@ export function persistenceStep<W extends World>(
     parse: parseFiles,
     render: (changes, context) => {
       const touched = (part: string) => changes.some(({ id }) => id.includes(part));
+      if (changes.some(({ id, to }) => !to && id === bootScriptPath)) {
+        // The list of packages, too, where somebody has removed them meanwhile.
+        context.finally("rm -rf /etc/ds4/before; rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :");
+      }
       const script = wanted(changes).find(({ id }) => id === bootScriptPath)?.to.content;
       return [
         // From now on it may run at any boot, also at one in the middle of this change.
@@ -200,9 +204,6 @@ export function persistenceStep<W extends World>(
             ? [`rmdir ${id.slice(0, id.lastIndexOf("/"))} 2>/dev/null || :`]
             : [],
         ),
-        ...(changes.some(({ id, to }) => !to && id === bootScriptPath)
-          ? ["rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :"]
-          : []),
       ];
     },
   };

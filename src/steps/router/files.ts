@@ -39,7 +39,10 @@ export const files: RouterStep = {
   parse: parseFiles,
   render: (changes, context) => {
     if (changes.some(({ id, to }) => !to && id === "/etc/ds4/site")) {
-      context.finally("rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :");
+      // A firmware upgrade keeps the list of packages, but none of them.
+      context.finally(
+        "rm -rf /etc/ds4/before; rm -f /etc/ds4/packages /etc/ds4/packages.*; rmdir /etc/ds4 2>/dev/null || :",
+      );
     }
     const lines = renderFiles(changes, context, { [nftPath]: checkChains });
     if (!changes.some(({ id }) => id === nftPath)) return lines;

@@ -1,5 +1,8 @@
 import { HostError } from "../../core/errors.js";
 import type { State } from "../../core/state.js";
+import type { RouterDesign } from "../../hosts/router/design.js";
+import type { RouterFacts } from "../../hosts/router/facts.js";
+import { valuesOf } from "../../hosts/router/uci.js";
 import { type PortRange, showPorts } from "../../inventory/forwards.js";
 import { protocolName, protocolNumber } from "../../inventory/protocols.js";
 import { sendersOf } from "../../inventory/site.js";
@@ -66,7 +69,8 @@ export const firewall: RouterStep = {
       ]),
     ]);
   },
-  probe: () => "[ -x /sbin/fw4 ] || exit 0; nft list table inet fw4 2>&1 || :",
+  // Without the elements of named sets: some hold whole countries.
+  probe: () => "[ -x /sbin/fw4 ] || exit 0; nft -t list table inet fw4 2>&1 || :",
   parse: (section) => {
     const found = new Map<string, string[]>();
     let chain: string | undefined;
@@ -90,20 +94,37 @@ export const firewall: RouterStep = {
     if (changes.some(({ to }) => to === undefined)) context.finally(removeEmptyChains);
     return changes.map(({ id }) => context.mark(id));
   },
-  conflicts: ({ router }) =>
-    router.firewall4
+  conflicts: ({ router, design }) => [
+    ...(router.firewall4
       ? []
       : [
           {
-            host: "router",
+            host: "router" as const,
             message: `${router.release} has no firewall4, which came with OpenWrt 22.03`,
             hint: "update the router: releases before 22.03 get no security fixes any more",
           },
-        ],
+        ]),
+    // fw4 masquerades what the router itself sends, too.
+    ...(masquerades(router, design)
+      ? [
+          {
+            host: "router" as const,
+            message: `the firewall zone ${design.wanZone} on the router masquerades IPv6 (masq6), the tunnel's packets too: the VPS would take them for a stranger's`,
+            hint: `leave the tunnel out, in that zone: list masq6_src '!${design.remote}/128'; or switch masq6 off`,
+          },
+        ]
+      : []),
+  ],
 };
 
+function masquerades({ firewall }: RouterFacts, { wanZone, remote }: RouterDesign): boolean {
+  const zone = firewall.find(({ type, options }) => type === "zone" && options.name === wanZone);
+  if (zone === undefined || !/^(1|on|true|yes|enabled)$/.test(String(zone.options.masq6 ?? ""))) return false;
+  return !valuesOf(zone, "masq6_src").some((source) => source.replace(/\/128$/, "") === `!${remote}`);
+}
+
 /** One that something still jumps to stays. */
-const removeEmptyChains = `for c in $(nft list table inet fw4 2>/dev/null | awk '$1 == "chain" { c = $2; n = 0; next } $1 == "}" { if (c ~ /^ds4_|_ds4$/ && !n) print c; c = ""; next } $1 != "type" && NF { n++ }'); do nft delete chain inet fw4 "$c" 2>/dev/null || :; done`;
+const removeEmptyChains = `for c in $(nft -t list table inet fw4 2>/dev/null | awk '$1 == "chain" { c = $2; n = 0; next } $1 == "}" { if (c ~ /^ds4_|_ds4$/ && !n) print c; c = ""; next } $1 != "type" && NF { n++ }'); do nft delete chain inet fw4 "$c" 2>/dev/null || :; done`;
 
 /** The jumps to the zone's chains, and what these end with. */
 function isZone(chain: string, line: string): boolean {
@@ -111,17 +132,21 @@ function isZone(chain: string, line: string): boolean {
   return /^(input|output|forward)$/.test(chain) && / jump (input|output|forward)_ds4 /.test(line);
 }
 
-/** A rule of `nft list` without counters, comment and quotes, the protocol as its number. */
+/** A rule of `nft list` without counters, comment and quotes, the protocol as its number, and no prefix as a range. */
 function plain(line: string): string {
-  return line
-    .replace(/ ?comment ".*"$/, "")
-    .replace(/counter packets \d+ bytes \d+ /, "")
-    .replace(
-      /l4proto ([a-z]\S*)/,
-      (_, name: string) => `l4proto ${name === "ipv4" ? 4 : (protocolNumber(name) ?? name)}`,
-    )
-    .replaceAll('"', "")
-    .trim();
+  return (
+    line
+      .replace(/ ?comment ".*"$/, "")
+      .replace(/counter packets \d+ bytes \d+ /, "")
+      .replace(
+        /l4proto ([a-z]\S*)/,
+        (_, name: string) => `l4proto ${name === "ipv4" ? 4 : (protocolNumber(name) ?? name)}`,
+      )
+      .replaceAll('"', "")
+      // nft 1.0.2, of OpenWrt 22.03.
+      .replaceAll("224.0.0.0-255.255.255.255", "224.0.0.0/3")
+      .trim()
+  );
 }
 
 /** As nft lists it: a set only where there is more than one. */

@@ -1,4 +1,4 @@
-import { keepNote, quote } from "../../core/script.js";
+import { keepNote, quote, required } from "../../core/script.js";
 import type { State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
 import type { RouterStep } from "./step.js";
@@ -8,6 +8,9 @@ const earlier = `${list}.before`;
 /** What is asked for; the list also has what comes along. */
 const [kernelModule, ipTool] = ["kmod-ip6-tunnel", "ip-tiny"] as const;
 const isRoot = (name: string) => name === kernelModule || name === ipTool;
+
+/** Prints the names of all packages. Not `opkg list-installed`, which says nothing while another opkg runs. */
+const installed = `installed() { if command -v apk >/dev/null; then apk info 2>/dev/null; else awk '$1 == "Package:" { p = $2 } $1 == "Status:" && $NF == "installed" { print p }' /usr/lib/opkg/status; fi; }`;
 
 /** Adds to the list what has come since the install began. */
 const note = `[ ! -r ${earlier} ] || { ( umask 077; { [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f ${earlier} || :; } | sort -u >${list}.new ); ${keepNote(`${list}.new`, list)}; rm -f ${earlier}; }`;
@@ -26,12 +29,17 @@ export const packages: RouterStep = {
     return new Map([...names].map((name): [string, State] => [name, { installed: true }]));
   },
   probe: () => `[ -r ${list} ] || exit 0
-if command -v apk >/dev/null; then installed=$(apk info 2>/dev/null); else installed=$(opkg list-installed | cut -d' ' -f1); fi
-while read -r p; do echo "$installed" | grep -qxF "$p" && echo "$p"; done <${list}
+${installed}
+all=$(installed) && [ -n "$all" ] || exit 1
+while read -r p; do case "
+$all
+" in *"
+$p
+"*) echo "$p" ;; esac; done <${list}
 true`,
   parse: (section) =>
     new Map(
-      section.stdout
+      required(section, "the router's packages")
         .split("\n")
         .filter(isRoot)
         .map((name): [string, State] => [name, { installed: true }]),
@@ -41,14 +49,14 @@ true`,
     const remove = unwanted(changes).map(({ id }) => id);
     return [
       ...changes.map(({ id }) => context.mark(id)),
-      'if command -v apk >/dev/null; then installed() { apk info 2>/dev/null; }; get="apk add"; update="apk update"; drop="apk del"',
-      'else installed() { opkg list-installed | cut -d\' \' -f1; }; get="opkg install"; update="opkg update"; drop="opkg remove"; fi',
+      'if command -v apk >/dev/null; then get="apk add" update="apk update" drop="apk del"; else get="opkg install" update="opkg update" drop="opkg remove"; fi',
+      installed,
       ...(install.length === 0
         ? []
         : [
             "mkdir -p -m 700 /etc/ds4",
             // Kept until it is known what came: also after a power cut in between.
-            `( umask 077; installed | sort >${earlier}.new ); ${keepNote(`${earlier}.new`, earlier)}`,
+            `( umask 077; installed | sort >${earlier}.new ); [ -s ${earlier}.new ] || fail "what is installed can't be read"; ${keepNote(`${earlier}.new`, earlier)}`,
             // An update fails where one of its feeds does, be it none of these packages'.
             `said=$( { $get ${install.join(" ")} || { $update; $get ${install.join(" ")}; }; } 2>&1) || fail "$get failed: $said"`,
             note,

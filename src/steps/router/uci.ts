@@ -92,7 +92,6 @@ function sections({ site, design }: RouterWorld): readonly (readonly [string, St
         input: "REJECT",
         output: "ACCEPT",
         forward: "REJECT",
-        masq: "0",
         mtu_fix: "1",
       },
     ],

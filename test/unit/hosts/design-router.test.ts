@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseUciExport } from "../../../src/hosts/router/uci.js";
 import { lan, loopback, router, routerInterface, siteWith, wan6 } from "../world.js";
 import { design, refusal } from "./designing.js";
 
@@ -102,5 +103,36 @@ describe("the server", () => {
     expect(refusal({ site: siteWith({ server: "192.168.1.1" }) })).toContain(
       "192.168.1.1 is the router itself",
     );
+  });
+});
+
+describe("the router's own port forwards", () => {
+  const forward = (...options: readonly string[]) =>
+    parseUciExport(`${["config redirect", "option name 'web'", ...options].join("\n\t")}\n`);
+  const notes = (firewall: ReturnType<typeof forward>, more = {}) =>
+    design({ router: { firewall }, site: siteWith(more) }).notes.filter((note) => note.includes("(web)"));
+  const to = "option dest_ip '192.168.1.210'";
+
+  it("to a server whose answers leave by the tunnel are noted", () => {
+    expect(notes(forward("option src 'wan'", to))).toHaveLength(1);
+    expect(notes(forward("option src 'wan'", to, "option enabled '0'"))).toEqual([]);
+    expect(notes(forward("option src 'lan'", to))).toEqual([]);
+    expect(notes(forward("option src 'wan'", "option dest_ip '192.168.1.5'"))).toEqual([]);
+  });
+});
+
+describe("LAN hosts that use the public IPv4", () => {
+  const firewall = parseUciExport(
+    "config zone\n\toption name 'lan'\n\tlist network 'lan'\n\tlist network 'vpn'\n\toption forward 'ACCEPT'\n",
+  );
+  const zones = [{ name: "lan", networks: ["lan", "vpn"], devices: [] }, ...router.zones.slice(1)];
+  const devices = (vpn: Partial<Parameters<typeof routerInterface>[1]>) =>
+    design({ router: { firewall, zones, interfaces: [lan, loopback, wan6, routerInterface("vpn", vpn)] } })
+      .hairpin?.devices;
+
+  it("come by the same devices, be one of them down or up", () => {
+    const up = devices({ device: "vpn", ipv4: [{ address: "10.9.0.1", mask: 24 }] });
+    expect(up).toEqual(["br-lan", "vpn"]);
+    expect(devices({ up: false, device: undefined })).toEqual(up);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
 import type { Owned } from "../../../src/core/owned.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
+import { parseUciExport } from "../../../src/hosts/router/uci.js";
 import { bogons } from "../../../src/steps/bogons.js";
 import { address } from "../../../src/steps/router/address.js";
 import { firewall } from "../../../src/steps/router/firewall.js";
@@ -244,6 +245,29 @@ describe("the firewall of a router", () => {
     for (const name of ["4", "ipv4"]) {
       expect(parse(text.replaceAll("l4proto ipencap", `l4proto ${name}`))).toEqual(parse(text));
     }
+  });
+
+  it("is the same with nft 1.0.2, of OpenWrt 22.03, which lists that prefix as a range", () => {
+    const old = text.replaceAll("224.0.0.0/3", "224.0.0.0-255.255.255.255");
+    expect(old).not.toBe(text);
+    expect(parse(old)).toEqual(parse(text));
+  });
+
+  it("mustn't masquerade the tunnel's packets", () => {
+    const found = (...options: readonly string[]) =>
+      firewall.conflicts?.({
+        ...there,
+        router: {
+          ...router,
+          firewall: parseUciExport(`${["config zone", "option name 'wan'", ...options].join("\n\t")}\n`),
+        },
+      });
+    expect(found("option masq '1'", "option masq6 '0'")).toEqual([]);
+    expect(found("option masq6 '1'")?.[0]).toMatchObject({
+      message: expect.stringContaining("masquerades IPv6 (masq6)"),
+      hint: expect.stringContaining(`masq6_src '!${local}/128'`),
+    });
+    expect(found("option masq6 '1'", `list masq6_src '!${local}/128'`)).toEqual([]);
   });
 
   it("is none before ds4 and after it, and where fw4 isn't loaded at all", () => {

@@ -72,7 +72,7 @@ echo '@ds4 file /etc/ds4/site'
 rm -f /etc/ds4/site /etc/ds4/site.ds4-new
 firewall=stale
 [ "${firewall:-}" = loaded ] || { /etc/init.d/firewall reload; firewall=loaded; }
-for c in $(nft list table inet fw4 2>/dev/null | awk '$1 == "chain" { c = $2; n = 0; next } $1 == "}" { if (c ~ /^ds4_|_ds4$/ && !n) print c; c = ""; next } $1 != "type" && NF { n++ }'); do nft delete chain inet fw4 "$c" 2>/dev/null || :; done
+for c in $(nft -t list table inet fw4 2>/dev/null | awk '$1 == "chain" { c = $2; n = 0; next } $1 == "}" { if (c ~ /^ds4_|_ds4$/ && !n) print c; c = ""; next } $1 != "type" && NF { n++ }'); do nft delete chain inet fw4 "$c" 2>/dev/null || :; done
 ip route del throw 192.168.0.0/16 table 42 2>/dev/null || :
 ip route del throw 172.16.0.0/12 table 42 2>/dev/null || :
 ip route del throw 100.64.0.0/10 table 42 2>/dev/null || :
@@ -82,6 +82,6 @@ ip route del default dev wrap1 table 42 2>/dev/null || :
 while ip rule del priority 4201 2>/dev/null; do :; done
 while ip rule del priority 4200 2>/dev/null; do :; done
 ip -6 addr del 2001:db8:100:0:203:0:113:144/128 dev lo 2>/dev/null || :
-rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :
+rm -rf /etc/ds4/before; rm -f /etc/ds4/packages /etc/ds4/packages.*; rmdir /etc/ds4 2>/dev/null || :
 exit 0
 }

@@ -150,7 +150,6 @@ add_list firewall.ds4_zone.device='wrap1'
 set firewall.ds4_zone.input='REJECT'
 set firewall.ds4_zone.output='ACCEPT'
 set firewall.ds4_zone.forward='REJECT'
-set firewall.ds4_zone.masq='0'
 set firewall.ds4_zone.mtu_fix='1'
 set firewall.ds4_outer=rule
 set firewall.ds4_outer.name='ds4_outer'

@@ -66,7 +66,6 @@ add_list firewall.ds4_zone.device='home4'
 set firewall.ds4_zone.input='REJECT'
 set firewall.ds4_zone.output='ACCEPT'
 set firewall.ds4_zone.forward='REJECT'
-set firewall.ds4_zone.masq='0'
 set firewall.ds4_zone.mtu_fix='1'
 DS4
 } >/var/run/ds4/batch

@@ -57,7 +57,6 @@ systemctl daemon-reload
 rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :
-rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :
 echo '@ds4 package socat'
 gone=socat
 others() { [ ! -r /etc/ds4/packages ] || printf '%s\n' $gone | grep -vxF -f - /etc/ds4/packages; }
@@ -68,5 +67,6 @@ alone() { ! takes "$@" | grep -vxF "$(printf '%s\n' $all)" | grep -q .; }
 alone $all || { gone=; for p in $all; do if alone "$p"; then gone="$gone $p"; else apt-mark auto "$p" >/dev/null 2>&1 || :; fi; done; }
 [ -z "$gone" ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
 if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; sync /etc/ds4/packages 2>/dev/null || sync; }; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
+rm -rf /etc/ds4/before; rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :
 exit 0
 }

@@ -85,6 +85,6 @@ systemctl daemon-reload
 rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :
-rm -rf /etc/ds4/before; rmdir /etc/ds4 2>/dev/null || :
+rm -rf /etc/ds4/before; rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :
 exit 0
 }
