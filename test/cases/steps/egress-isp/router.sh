@@ -76,13 +76,12 @@ echo '@ds4 tunnel wrap1'
 /etc/init.d/ds4 start
 echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_rule_table'
-echo '@ds4 uci firewall.ds4_zone'
-drop() { for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_zone; do uci -q revert "$s" || :; done; }
-[ -z "$({ uci changes network; uci changes firewall; })" ] || drop
+drop() { for s in network.ds4_rule_main network.ds4_rule_table; do uci -q revert "$s" || :; done; }
+[ -z "$({ uci changes network; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
-has=$(uci -q show network; uci -q show firewall)
+has=$(uci -q show network)
 {
-for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_zone; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+for s in network.ds4_rule_main network.ds4_rule_table; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 cat <<'DS4'
 set network.ds4_rule_main=rule
 set network.ds4_rule_main.src='192.168.1.210/32'
@@ -95,24 +94,13 @@ set network.ds4_rule_table.src='192.168.1.210/32'
 set network.ds4_rule_table.mark='0x2000000/0x2000000'
 set network.ds4_rule_table.lookup='42'
 set network.ds4_rule_table.priority='4201'
-set firewall.ds4_zone=zone
-set firewall.ds4_zone.name='ds4'
-add_list firewall.ds4_zone.device='wrap1'
-set firewall.ds4_zone.input='REJECT'
-set firewall.ds4_zone.output='ACCEPT'
-set firewall.ds4_zone.forward='REJECT'
-set firewall.ds4_zone.mtu_fix='1'
 DS4
 } >/var/run/ds4/batch
 if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
-staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
+staged=$({ uci changes network; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
 [ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
-said=$(fw4 check 2>&1) || { drop; fail "fw4 check refuses the new rules: $said"; }
-case $said in *'Section ds4_'*) drop; fail "fw4 would leave out: $said" ;; esac
 uci commit network
-uci commit firewall
-firewall=stale
 [ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload
 settled() { ip rule | grep -q '^4200:.*from 192.168.1.210 fwmark ' || return 1; ip rule | grep -q '^4201:.*from 192.168.1.210 fwmark ' || return 1; }

@@ -62,17 +62,16 @@ mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
 firewall=stale
 echo '@ds4 uci network.ds4_rule_main_2'
 echo '@ds4 uci network.ds4_rule_table_2'
-echo '@ds4 uci firewall.ds4_zone'
 echo '@ds4 uci firewall.ds4_in_2_udp'
 echo '@ds4 uci firewall.ds4_in_icmp'
 echo '@ds4 uci firewall.ds4_in_tcp'
 echo '@ds4 uci firewall.ds4_out_2'
-drop() { for s in network.ds4_rule_main_2 network.ds4_rule_table_2 firewall.ds4_zone firewall.ds4_in_2_udp firewall.ds4_in_icmp firewall.ds4_in_tcp firewall.ds4_out_2; do uci -q revert "$s" || :; done; }
+drop() { for s in network.ds4_rule_main_2 network.ds4_rule_table_2 firewall.ds4_in_2_udp firewall.ds4_in_icmp firewall.ds4_in_tcp firewall.ds4_out_2; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
-for s in network.ds4_rule_main_2 network.ds4_rule_table_2 firewall.ds4_zone firewall.ds4_in_2_udp firewall.ds4_in_icmp firewall.ds4_in_tcp firewall.ds4_out_2; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+for s in network.ds4_rule_main_2 network.ds4_rule_table_2 firewall.ds4_in_2_udp firewall.ds4_in_icmp firewall.ds4_in_tcp firewall.ds4_out_2; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 cat <<'DS4'
 set network.ds4_rule_main_2=rule
 set network.ds4_rule_main_2.src='192.168.1.211/32'
@@ -83,13 +82,6 @@ set network.ds4_rule_table_2=rule
 set network.ds4_rule_table_2.src='192.168.1.211/32'
 set network.ds4_rule_table_2.lookup='42'
 set network.ds4_rule_table_2.priority='4203'
-set firewall.ds4_zone=zone
-set firewall.ds4_zone.name='ds4'
-add_list firewall.ds4_zone.device='wrap1'
-set firewall.ds4_zone.input='REJECT'
-set firewall.ds4_zone.output='ACCEPT'
-set firewall.ds4_zone.forward='REJECT'
-set firewall.ds4_zone.mtu_fix='1'
 set firewall.ds4_in_2_udp=rule
 set firewall.ds4_in_2_udp.name='ds4_in_2_udp'
 set firewall.ds4_in_2_udp.src='ds4'

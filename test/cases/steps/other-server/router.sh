@@ -41,15 +41,14 @@ mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
 firewall=stale
 echo '@ds4 uci network.ds4_rule_main'
 echo '@ds4 uci network.ds4_rule_table'
-echo '@ds4 uci firewall.ds4_zone'
 echo '@ds4 uci firewall.ds4_in'
 echo '@ds4 uci firewall.ds4_out'
-drop() { for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_zone firewall.ds4_in firewall.ds4_out; do uci -q revert "$s" || :; done; }
+drop() { for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
 has=$(uci -q show network; uci -q show firewall)
 {
-for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_zone firewall.ds4_in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
+for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 cat <<'DS4'
 set network.ds4_rule_main=rule
 set network.ds4_rule_main.src='192.168.1.211/32'
@@ -60,13 +59,6 @@ set network.ds4_rule_table=rule
 set network.ds4_rule_table.src='192.168.1.211/32'
 set network.ds4_rule_table.lookup='42'
 set network.ds4_rule_table.priority='4201'
-set firewall.ds4_zone=zone
-set firewall.ds4_zone.name='ds4'
-add_list firewall.ds4_zone.device='wrap1'
-set firewall.ds4_zone.input='REJECT'
-set firewall.ds4_zone.output='ACCEPT'
-set firewall.ds4_zone.forward='REJECT'
-set firewall.ds4_zone.mtu_fix='1'
 set firewall.ds4_in=rule
 set firewall.ds4_in.name='ds4_in'
 set firewall.ds4_in.src='ds4'
