@@ -61,7 +61,21 @@ export async function converge(
   }
   const stop = new AbortController();
   let deadline = 0;
+  let phase: Phase = "arm";
+  let late = false;
   const interrupt = () => {
+    if (phase === "confirm" && !late) {
+      late = true;
+      // What one host was asked to keep can't be called back.
+      process.stderr.write(
+        `\ntoo late to stop it: it is proved, and being confirmed; 'ds4 ${command === "apply" ? "teardown" : "apply"} ${site.name}' leads back\n`,
+      );
+      return;
+    }
+    if (late) {
+      process.stderr.write(`\nleft alone: 'ds4 status ${site.name}' shows whether it was confirmed\n`);
+      process.exit(130);
+    }
     if (stop.signal.aborted) {
       const seconds = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
       process.stderr.write(`\nleft alone: whatever is not back yet goes back by itself in ${seconds} s\n`);
@@ -90,7 +104,10 @@ export async function converge(
         progress.countdown(at);
       },
       stop: stop.signal,
-      phase: <T>(phase: Phase, work: () => Promise<T>) => progress.task("all", phase, work),
+      phase: <T>(begun: Phase, work: () => Promise<T>) => {
+        phase = begun;
+        return progress.task("all", begun, work);
+      },
     }),
   );
   session.released?.();

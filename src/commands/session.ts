@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import { lockAndRead, type Reading, readHosts, type Shells } from "../converge/read.js";
-import { type Lease, leaseSeconds, releaseLine, renewScript } from "../core/lock.js";
+import { type Lease, leaseSeconds, releaseLine, renewLines } from "../core/lock.js";
 import { group } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, onHosts } from "../core/step.js";
@@ -116,7 +116,7 @@ async function holding<T>(
 ): Promise<T> {
   const run = (script: string) =>
     onHosts(shells, (shell) => shell.run(script, { timeoutMs: 5_000 }).catch(() => undefined));
-  const timer = setInterval(() => void run(renewScript(lease)), (leaseSeconds / 3) * 1000);
+  const timer = setInterval(() => void run(group(renewLines(lease, "exit 1"))), (leaseSeconds / 3) * 1000);
   let held = true;
   const release = async () => {
     clearInterval(timer);

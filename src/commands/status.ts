@@ -12,24 +12,24 @@ import { type CommonOptions, withHosts } from "./session.js";
 export function status(name: string | undefined, options: CommonOptions): Promise<0 | 1 | 2> {
   return runCommand("status", name, options, (site, progress) =>
     withHosts(site, options, progress, { expectedRuns: 1 }, async ({ reading }) => {
-      const untouched = countChanges(planSite(reading, nothing)) === 0;
-      const { plan, design } = aimFor(site, reading);
       const waiting = listUnconfirmed(reading);
-      const inSync = countChanges(plan) === 0;
-      const way = waysHome(design.entrances);
-      const marked = hostEntries<AnyReading["vps"]>(reading).some(([, { facts }]) => facts.marked);
-      const notes = inSync ? [...design.notes] : [];
+      // Before anything is planned: a change that was cut off may have left what can't be planned.
       if (waiting.length > 0) {
         return {
           result: "unconfirmed",
           exitCode: 2,
-          ...listDesign(site, design),
-          changes: listChanges(plan),
+          changes: [],
           unconfirmed: waiting,
           notes: [],
           text: describeUnconfirmed(waiting, site.name),
         };
       }
+      const untouched = countChanges(planSite(reading, nothing)) === 0;
+      const { plan, design } = aimFor(site, reading);
+      const inSync = countChanges(plan) === 0;
+      const way = waysHome(design.entrances);
+      const marked = hostEntries<AnyReading["vps"]>(reading).some(([, { facts }]) => facts.marked);
+      const notes = inSync ? [...design.notes] : [];
       return {
         result: inSync ? "in-sync" : "drift",
         exitCode: inSync ? 0 : 2,

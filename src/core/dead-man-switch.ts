@@ -37,6 +37,8 @@ const decide = [`umask 077; mkdir -p ${runFolder}`, `exec 9>${runFolder}/decidin
 
 /** Says that an undo has begun: no change begins any more. */
 const undoing = `${runFolder}/undoing`;
+/** Says that a run was taken back: what it is still about to arm doesn't count. Empty, and gone with the next boot. */
+const over = (run: string) => `${runFolder}/over-${run}`;
 /** Locked by a change and by all that it has started: what is killed may leave something that is still at work. */
 const changing = `${runFolder}/changing`;
 
@@ -83,6 +85,7 @@ function sleeper(host: HostName, seconds: number): string {
  */
 function undoScript(host: HostName, arming: Arming, lines: readonly string[]): string {
   return `#!/bin/sh
+# of run ${arming.run}
 # Written by ds4: puts this machine back to how it was before 'ds4 ${arming.command}'. It runs when nobody confirms
 # that change in time, and at the next boot; 'ds4 confirm' or 'ds4 rollback' ends the waiting.
 {
@@ -118,7 +121,10 @@ exit 0
 `;
 }
 
-/** Arms the switch: from now on the host goes back by itself after `seconds`. Changes nothing else. */
+/**
+ * Arms the switch: from now on the host goes back by itself after `seconds`. Changes nothing else. A run that slept, and
+ * lost its lock, is too late where another one has armed it.
+ */
 export function armLines(
   host: HostName,
   arming: Arming,
@@ -129,7 +135,9 @@ export function armLines(
   const fields = { run, command, hosts: hosts.join(","), by, since };
   const text = Object.entries(fields).map(([name, value]) => `${name}=${value}\n`);
   return [
+    `[ ! -e ${armedFile} ] || ${isOf(run)} || fail 'another change waits to be confirmed'`,
     `mkdir -p -m 700 ${runFolder} ${folder}; rm -f ${runFolder}/change ${undoing}`,
+    `for f in ${over("*")}; do [ "$f" = ${over(run)} ] || rm -f "$f"; done`,
     // Notes of what was there before ds4: an undo of a teardown needs them again.
     `mkdir -p ${folder}/kept; for f in before packages; do [ ! -e /etc/ds4/$f ] || cp -a /etc/ds4/$f ${folder}/kept/$f; done`,
     ...writeFile(undoPath, undoScript(host, arming, undo), "700"),
@@ -151,15 +159,21 @@ export function armLines(
           `else ${sleeper(host, seconds)}; fi`,
         ]
       : [sleeper("router", seconds)]),
-    `mv ${folder}/new ${armedFile}`,
+    // An undo may have come before.
+    `( flock 9; [ ! -e ${over(run)} ] && mv ${folder}/new ${armedFile} ) 9>${runFolder}/deciding || {`,
+    ...takeOff(host),
+    "fail 'it was stopped while it was being armed'",
+    "}",
     "sync",
   ];
 }
 
-/** Before the lines of a change: whoever undoes it ends it first. And a change without a switch is none. */
-export const underSwitch = [
+const isOf = (run: string) => `grep -qsx ${quote(`run=${run}`)} ${armedFile}`;
+
+/** Before the lines of a change of `run`: whoever undoes it ends it first. And a change without its switch is none. */
+export const underSwitch = (run: string): readonly string[] => [
   "fired() { echo 'the dead-man switch has fired already' >&2; exit 1; }",
-  `[ -e ${armedFile} ] || fired`,
+  `${isOf(run)} || fired`,
   `( umask 077; echo $$ >${runFolder}/change; : >>${changing} )`,
   // Asked after that: an undo that begins now finds whom to end.
   `[ ! -e ${undoing} ] || fired`,
@@ -172,7 +186,7 @@ export function confirmScript(host: HostName, run: string, last: readonly string
   return group([
     "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin",
     ...decide,
-    `grep -qsx ${quote(`run=${run}`)} ${armedFile} || exit 3`,
+    `${isOf(run)} || exit 3`,
     // After a power cut, too, what was changed is there.
     "sync",
     // This is the moment.
@@ -185,13 +199,22 @@ export function confirmScript(host: HostName, run: string, last: readonly string
   ]);
 }
 
-/** Runs the undo now. It tells its progress as a change does; nothing happens where no switch is armed. */
-export function undoNow(last: readonly string[] = []): string {
+/**
+ * Runs the undo now, of `run` alone if it is said: what that is still about to arm isn't armed any more. Nothing happens
+ * where no switch is armed.
+ */
+export function undoNow(run?: string, last: readonly string[] = []): string {
   // Not to our channel: it would end with that.
   const log = `${runFolder}/undo.log`;
+  const undo = `${undoPath} >${log} 2>&1 || { cat ${log} >&2; exit 1; }`;
   return group([
-    "umask 077",
-    `[ ! -x ${undoPath} ] || ${undoPath} >${log} 2>&1 || { cat ${log} >&2; exit 1; }`,
+    `umask 077; mkdir -p ${runFolder}`,
+    ...(run === undefined
+      ? [`[ ! -x ${undoPath} ] || ${undo}`]
+      : [
+          `( flock 9; : >${over(run)} ) 9>${runFolder}/deciding`,
+          `! grep -qsx ${quote(`# of run ${run}`)} ${undoPath} || ${undo}`,
+        ]),
     ...last,
   ]);
 }

@@ -24,6 +24,8 @@ export type Holder = Omit<Lease, "run"> & { readonly secondsLeft: number };
 const write = ({ run, by, since }: Lease) =>
   `{ printf '%s\\n' ${quote(`run=${run}`)} ${quote(`by=${by}`)} ${quote(`since=${since}`)}; echo "until=$((now + ${leaseSeconds}))"; } >${file}`;
 
+const has = ({ run }: Pick<Lease, "run">) => `grep -qsx ${quote(`run=${run}`)} ${file}`;
+
 /** Takes the lock, or prints who has it. Comes first in the reading for a change. */
 export function lockProbe(lease: Lease): Probe {
   return {
@@ -32,7 +34,7 @@ export function lockProbe(lease: Lease): Probe {
 exec 9>${file}.guard; flock 9
 read -r now _ </proc/uptime; now=\${now%%.*}; until=0
 [ ! -r ${file} ] || until=$(sed -n 's/^until=//p' ${file})
-if [ "$until" -gt "$now" ] && ! grep -qx ${quote(`run=${lease.run}`)} ${file}; then
+if [ "$until" -gt "$now" ] && ! ${has(lease)}; then
   echo held; grep -e '^by=' -e '^since=' ${file}; echo "left=$((until - now))"
 else
   ${write(lease)}
@@ -41,25 +43,42 @@ fi`,
   };
 }
 
-/** Keeps the lock for another lease. */
-export function renewScript(lease: Lease): string {
-  return group([
-    `grep -qsx ${quote(`run=${lease.run}`)} ${file} || exit 1`,
-    "umask 077; read -r now _ </proc/uptime; now=${now%%.*}",
+/** Keeps the lock for another lease; does `otherwise` where somebody else has it by now. */
+export function renewLines(lease: Lease, otherwise: string): readonly string[] {
+  return [
+    `exec 7>${file}.guard; flock 7`,
+    `${has(lease)} || ${otherwise}`,
+    "read -r now _ </proc/uptime; now=${now%%.*}",
     write(lease),
-  ]);
+    "exec 7>&-",
+  ];
 }
 
 /** Gives the lock back, if this run holds it. */
-export function releaseLine({ run }: Pick<Lease, "run">): string {
-  return `! grep -qsx ${quote(`run=${run}`)} ${file} || rm -f ${file}`;
+export function releaseLine(lease: Pick<Lease, "run">): string {
+  return `[ ! -e ${file} ] || ( exec 7>${file}.guard; flock 7; ! ${has(lease)} || rm -f ${file} )`;
 }
+
+/** Prints who holds the lock, and takes nothing. */
+export const holderScript = group([
+  `[ -r ${file} ] || exit 0`,
+  `exec 7>${file}.guard; flock 7`,
+  `read -r now _ </proc/uptime; grep -e '^by=' -e '^since=' ${file}; echo "left=$(($(sed -n 's/^until=//p' ${file}) - \${now%%.*}))"`,
+]);
+
+/** Seconds that a lock has at least left whose holder is alive: it is renewed before, but for what a host is late. */
+export const leastLeft = (leaseSeconds * 2) / 3 - 5;
 
 /** Who holds the lock instead of us, or undefined where we have it. @throws HostError where it can't be told. */
 export function readLock(section: Section | undefined): Holder | undefined {
   const lines = required(section, "the lock").split("\n");
   if (lines.includes("taken")) return undefined;
+  return readHolder(lines);
+}
+
+/** What `holderScript` printed; `secondsLeft` is below 0 where nobody holds it. */
+export function readHolder(lines: readonly string[]): Holder {
   const field = (name: string) =>
     lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
-  return { by: field("by"), since: field("since"), secondsLeft: Number(field("left")) };
+  return { by: field("by"), since: field("since"), secondsLeft: Number(field("left") || -1) };
 }

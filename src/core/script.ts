@@ -9,7 +9,8 @@ export function quote(value: string | number): string {
 
 /**
  * Lines that write `content` to `path` by way of a temporary file beside it, root's and with `mode` (octal). A folder
- * that is made for a file that only root may read is root's alone, too. `check` is a line about the temporary file.
+ * that is made for a file that only root may read is root's alone, too. `check` is a line about the temporary file,
+ * which it removes if that mustn't be. Where it can't be written, `fail` is called, and what was there stays.
  */
 export function writeFile(
   path: string,
@@ -21,10 +22,10 @@ export function writeFile(
   const folder = quote(path.slice(0, path.lastIndexOf("/")) || "/");
   return [
     `[ -d ${folder} ] || ( umask ${mode.endsWith("00") ? "077" : "022"}; mkdir -p ${folder} )`,
-    `( umask 077; printf '%s' ${quote(content)} >${temporary} )`,
+    `( umask 077; printf '%s' ${quote(content)} >${temporary} ) || rm -f ${temporary}`,
     ...(check === undefined ? [] : [check(temporary)]),
-    `chmod ${mode} ${temporary}`,
-    ...replaceBy(temporary, quote(path)),
+    // One line for all: an undo goes on after an error, and mustn't put half a file there.
+    `{ chmod ${mode} ${temporary} && ${replaceBy(temporary, quote(path))}; } || fail ${quote(`${path} can't be written`)}`,
   ];
 }
 
@@ -34,17 +35,17 @@ export function removeFile(path: string): string {
 }
 
 /**
- * Lines that put a new file, written completely, in the place of another one; both are shell words. After a power cut,
+ * A line that puts a new file, written completely, in the place of another one; both are shell words. After a power cut,
  * either is there whole: a file system may keep a new name without its content, and an empty hook of ifupdown's ends
  * the bringing up of a device halfway (seen on Debian 12). Where `sync` takes no file, it writes out everything.
  */
-export function replaceBy(written: string, path: string): readonly string[] {
-  return [`sync ${written} 2>/dev/null || sync`, `mv -f ${written} ${path}`];
+export function replaceBy(written: string, path: string): string {
+  return `{ sync ${written} 2>/dev/null || sync; } && mv -f ${written} ${path}`;
 }
 
-/** The same for a note that an undo needs: after a power cut, what is changed next isn't there without it. */
+/** The same for a note that an undo needs: after a power cut, what is changed next isn't there without it. Or `fail`. */
 export function keepNote(written: string, path: string): string {
-  return [...replaceBy(written, path), `sync ${path} 2>/dev/null || sync`].join("; ");
+  return `{ ${replaceBy(written, path)} && { sync ${path} 2>/dev/null || sync; }; } || fail ${path}" can't be written"`;
 }
 
 /**

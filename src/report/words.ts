@@ -2,6 +2,8 @@ import type { HostName } from "../core/step.js";
 import type { Entrance } from "../hosts/entrances.js";
 import { serversOf } from "../inventory/site.js";
 
+const names = { vps: "VPS", router: "router", home: "home machine" } as const;
+
 /** A site's hosts as the subject of a sentence. */
 export function inWords(hosts: readonly HostName[]) {
   return hosts.length > 1
@@ -13,10 +15,10 @@ export function inWords(hosts: readonly HostName[]) {
         themselves: "themselves",
       }
     : {
-        all: "the VPS",
+        all: `the ${names[hosts[0] ?? "vps"]}`,
         pronoun: "it",
         verb: (one: string, _many: string) => one,
-        those: "the VPS",
+        those: `the ${names[hosts[0] ?? "vps"]}`,
         themselves: "itself",
       };
 }

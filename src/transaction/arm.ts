@@ -1,7 +1,7 @@
 import { strict, undoLines } from "../converge/plan-site.js";
 import type { AnyReading, Shells } from "../converge/read.js";
 import { armLines } from "../core/dead-man-switch.js";
-import { releaseLine } from "../core/lock.js";
+import { releaseLine, renewLines } from "../core/lock.js";
 import { group, type Probe } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, hostEntries, onHosts, type PerHost } from "../core/step.js";
@@ -44,6 +44,7 @@ export async function arm(undertaking: Undertaking, shells: Shells): Promise<Bef
     const undo = [...stopCounting[host], ...undoLines(host, actual, target), releaseLine(arming)];
     const script = group([
       ...strict,
+      ...renewLines(arming, "fail 'another run of ds4 has its lock by now'"),
       ...armLines(host, arming, confirmWithin, undo),
       ...(counters?.host === host ? counters.arm : []),
       "(",

@@ -6,82 +6,90 @@ import { ConnectError, Ds4Error } from "../core/errors.js";
 import { releaseLine } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, hostEntries, mapHosts, onHosts } from "../core/step.js";
-import { hostsOf } from "../inventory/site.js";
 import { inWords } from "../report/words.js";
 import { ChangeError, describe, Setback } from "./failure.js";
 import { runPlan } from "./run-plan.js";
 import type { Connections, Undertaking } from "./undertaking.js";
 
 /**
- * Takes both hosts back at once, by the script that lies on each, and reads both again. Resolves to the error that
- * tells what came of it. `opened` are the connections there are, the newest first.
+ * Takes all hosts back at once, by the script that lies on each, and reads them again. Resolves to the error that tells
+ * what came of it. `opened` are the connections there are, the newest first; the switches fire at `deadline`, and
+ * `asked` says whether the hosts were asked to keep the change: of one that hasn't answered, nobody knows then.
  */
 export async function goBack(
   undertaking: Undertaking,
   connections: Connections,
   opened: readonly Shells[],
-  deadline: number,
+  { deadline, asked }: { readonly deadline: number; readonly asked: boolean },
   reason: unknown,
 ): Promise<ChangeError> {
-  const { site, before } = undertaking;
+  const { site } = undertaking;
   if (!(reason instanceof Setback) && !(reason instanceof Ds4Error)) throw reason;
-  const { all, verb } = inWords(hostsOf(site));
-  const All = all.replace(/^./, (letter) => letter.toUpperCase());
-  const proofs = reason instanceof Setback ? reason.proofs : [];
-  const why = reason.hint ?? "mend the cause, then run the same command again";
   const results = await onHosts(connections.shells, (_, host) =>
     undo(host, undertaking, connections, opened),
   );
   const lost = hostEntries(results).flatMap(([, result]) => (typeof result === "string" ? [result] : []));
+  const reached = Object.fromEntries(
+    hostEntries(results).filter(([, result]) => typeof result !== "string"),
+  ) as Shells;
+  const outcome = await goOnBack(undertaking, reached);
+  const hints = [reason.hint ?? "mend the cause, then run the same command again", outcome.hint];
+  const lines = [reason.message, ...lost, outcome.says];
   if (lost.length > 0) {
     const seconds = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
     const when = `at ${new Date(deadline).toLocaleTimeString()}${seconds > 0 ? ` (in ${seconds} s)` : ""}`;
-    return new ChangeError(
-      `${reason.message}\n${lost.join("\n")}\nWhat can't be reached goes back by itself ${when}, or at its next boot.`,
-      false,
-      { hint: `${why}\n'ds4 status ${site.name}' shows how things stand after that`, cause: reason, proofs },
+    lines.push(
+      asked
+        ? `What can't be reached keeps the change if the confirmation has come to it; if not, it goes back by itself ${when}, or at its next boot.`
+        : `What can't be reached goes back by itself ${when}, or at its next boot.`,
     );
+    hints.push(`'ds4 status ${site.name}' shows how things stand after that`);
   }
+  const text = (parts: readonly (string | undefined)[]) =>
+    parts.filter((part) => part !== undefined).join("\n");
+  return new ChangeError(text(lines), lost.length === 0 && outcome.undone, {
+    hint: text(hints),
+    cause: outcome.cause ?? reason,
+    proofs: reason instanceof Setback ? reason.proofs : [],
+  });
+}
+
+type Outcome = {
+  readonly undone: boolean;
+  readonly says?: string;
+  readonly hint?: string;
+  readonly cause?: unknown;
+};
+
+/** Reads the hosts that were told to go back, and takes back step by step what is left of the change. */
+async function goOnBack({ site, before }: Undertaking, shells: Shells): Promise<Outcome> {
+  const hosts = hostEntries(shells).map(([host]) => host);
+  if (hosts.length === 0) return { undone: false };
+  const { all, verb } = inWords(hosts);
+  const All = all.replace(/^./, (letter) => letter.toUpperCase());
   const past: Target = mapHosts(before as AnyReading, ({ actual }) => actual);
   try {
-    const shells = results as Shells;
     let left = planSite(await readHosts(site, shells), past);
     if (countChanges(left) > 0) {
-      // Confirmed on one of them, or something of the undo did not work: step by step, then.
+      // Confirmed on one of them, or something of the undo did not work.
       const quiet = { item: () => {} };
       await onHosts(shells, (shell, host) => runPlan(shell, left[host], quiet, Date.now() + 120_000, []));
       left = planSite(await readHosts(site, shells), past);
     }
-    if (countChanges(left) === 0) {
-      return new ChangeError(
-        `${reason.message}\n${All} ${verb("is back where it was", "are back where they were")}.`,
-        true,
-        {
-          hint: why,
-          cause: reason,
-          proofs,
-        },
-      );
-    }
-    return new ChangeError(
-      `${reason.message}\nGoing back failed, too; this is left: ${namesOf(left)}`,
-      false,
-      {
-        hint: `${why}\n'ds4 status ${site.name}' shows what is there, 'ds4 teardown ${site.name}' removes it; by hand: the README's 'Undoing it by hand'`,
-        cause: reason,
-        proofs,
-      },
-    );
+    if (countChanges(left) === 0)
+      return { undone: true, says: `${All} ${verb("is back where it was", "are back where they were")}.` };
+    return {
+      undone: false,
+      says: `Going back failed, too; this is left: ${namesOf(left)}`,
+      hint: `'ds4 status ${site.name}' shows what is there, 'ds4 teardown ${site.name}' removes it; by hand: the README's 'Undoing it by hand'`,
+    };
   } catch (error) {
-    return new ChangeError(
-      `${reason.message}\n${All} ${verb("was", "were")} told to go back, and can't be read again: ${describe(error)}`,
-      false,
-      {
-        hint: `${why}\nonce ${all} ${verb("answers", "answer")}, 'ds4 status ${site.name}' shows what is there`,
-        cause: error,
-        proofs,
-      },
-    );
+    return {
+      undone: false,
+      says: `${All} ${verb("was", "were")} told to go back, and can't be read again: ${describe(error)}`,
+      hint: `once ${all} ${verb("answers", "answer")}, 'ds4 status ${site.name}' shows what is there`,
+      cause: error,
+    };
   }
 }
 
@@ -107,7 +115,9 @@ async function undo(
   const attempt = async (way: () => Promise<Shell>): Promise<Shell> => {
     try {
       const shell = await way();
-      const { code, stderr } = await shell.run(undoNow([releaseLine(arming)]), { timeoutMs: 60_000 });
+      const { code, stderr } = await shell.run(undoNow(arming.run, [releaseLine(arming)]), {
+        timeoutMs: 60_000,
+      });
       if (code !== 0) troubles.push(`${undoPath} ended with ${code}: ${stderr.trim()}`);
       return shell;
     } catch (error) {

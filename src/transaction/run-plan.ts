@@ -1,17 +1,19 @@
 import { changeScript } from "../converge/plan-site.js";
-import { underSwitch } from "../core/dead-man-switch.js";
 import { type HostPlan, readMarker } from "../core/plan.js";
 import type { Shell } from "../core/shell.js";
 import { describe } from "./failure.js";
 import type { Listener } from "./undertaking.js";
 
-/** Carries out a host's plan, until `deadline` (of `Date.now`). Resolves to what failed, or undefined. */
+/**
+ * Carries out a host's plan, until `deadline` (of `Date.now`), behind the lines `guard`. Resolves to what failed, or
+ * undefined.
+ */
 export async function runPlan(
   shell: Shell,
   plan: HostPlan | undefined,
   listener: Pick<Listener, "item">,
   deadline: number,
-  guard: readonly string[] = underSwitch,
+  guard: readonly string[],
 ): Promise<string | undefined> {
   if (plan === undefined || plan.changes.length === 0) return undefined;
   let at = "the beginning";

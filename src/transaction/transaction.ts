@@ -1,6 +1,6 @@
 import { planOne, stagesOfSite } from "../converge/plan-site.js";
 import { type AnyReading, readHosts, type Shells } from "../converge/read.js";
-import { confirmScript } from "../core/dead-man-switch.js";
+import { confirmScript, underSwitch } from "../core/dead-man-switch.js";
 import { ConnectError } from "../core/errors.js";
 import { releaseLine } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
@@ -39,6 +39,7 @@ export async function transact(
       return Promise.race([done, stopped]);
     });
   const deadline = Date.now() + undertaking.confirmWithin * 1000;
+  let asked = false;
   try {
     const before = await phase("arm", () => arm(undertaking, connections.shells));
     listener.armed(deadline);
@@ -49,23 +50,29 @@ export async function transact(
       return { proofs: await proveOrFail(undertaking, fresh, before), shells: fresh };
     });
     if (listener.stop.aborted) await stopped;
+    asked = true;
     await listener.phase("confirm", () => confirm(undertaking, connections, shells, deadline));
     return proofs;
   } catch (error) {
-    throw await listener.phase("undo", () => goBack(undertaking, connections, opened, deadline, error));
+    throw await listener.phase("undo", () =>
+      goBack(undertaking, connections, opened, { deadline, asked }, error),
+    );
   }
 }
 
 /** Runs the plan's stages, each on both hosts at once. @throws Setback */
 async function change(
-  { plan }: Undertaking,
+  { plan, arming }: Undertaking,
   shells: Shells,
   deadline: number,
   listener: Listener,
 ): Promise<void> {
   for (const stage of stagesOfSite(plan)) {
     if (listener.stop.aborted) return;
-    const failures = await onHosts(shells, (shell, host) => runPlan(shell, stage[host], listener, deadline));
+    const guard = underSwitch(arming.run);
+    const failures = await onHosts(shells, (shell, host) =>
+      runPlan(shell, stage[host], listener, deadline, guard),
+    );
     const reasons = hostEntries(failures).flatMap(([, failure]) => failure ?? []);
     if (reasons.length > 0) throw new Setback(reasons);
   }
@@ -109,8 +116,7 @@ export async function confirm(
       },
     );
     if (code === 0) return true;
-    if (shell === shells[host]) return false;
-    // Asked again: the first one may have got through.
+    // Asked again, the first one may have got through; and somebody else may have confirmed it.
     const { [host]: own }: AnyReading = await readHosts(site, { ...shells, [host]: shell });
     if (own === undefined) return false;
     return own.facts.armed === undefined && planOne(host, own.actual, target).changes.length === 0;

@@ -83,8 +83,9 @@ true`,
               `others | grep -qx ${roots.map((name) => `-e ${name}`).join(" ")} || gone="$gone $([ ! -r ${list} ] || cat ${list})"`,
               `rest=$(others || :)`,
               ...leaveNeeded,
-              `[ -z "$gone" ] || ${apt} purge $gone >/dev/null`,
-              `if [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }; else rm -f ${list} ${list}.new; rmdir /etc/ds4 2>/dev/null || :; fi`,
+              // One that was cut off leaves dpkg to be tidied up first.
+              `if [ -n "$gone" ] && ! { ${apt} purge $gone || { dpkg --configure -a && ${apt} purge $gone; }; } >/dev/null; then fail "apt-get can't remove $gone"`,
+              `elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }; else rm -f ${list} ${list}.new; rmdir /etc/ds4 2>/dev/null || :; fi`,
             ]),
       ];
     },

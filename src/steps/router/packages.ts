@@ -51,6 +51,9 @@ true`,
       ...changes.map(({ id }) => context.mark(id)),
       'if command -v apk >/dev/null; then get="apk add" update="apk update" drop="apk del"; else get="opkg install" update="opkg update" drop="opkg remove"; fi',
       installed,
+      // LuCI's page of packages may be at it: half a minute at most.
+      'locked() { case $said in *" lock "*) ;; *) return 1 ;; esac; }',
+      'manage() { n=0; until said=$("$@" 2>&1); do locked && [ $n -lt 30 ] || return 1; sleep 1; n=$((n+1)); done; }',
       ...(install.length === 0
         ? []
         : [
@@ -58,7 +61,7 @@ true`,
             // Kept until it is known what came: also after a power cut in between.
             `( umask 077; installed | sort >${earlier}.new ); [ -s ${earlier}.new ] || fail "what is installed can't be read"; ${keepNote(`${earlier}.new`, earlier)}`,
             // An update fails where one of its feeds does, be it none of these packages'.
-            `said=$( { $get ${install.join(" ")} || { $update; $get ${install.join(" ")}; }; } 2>&1) || fail "$get failed: $said"`,
+            `manage $get ${install.join(" ")} || { manage $update || :; manage $get ${install.join(" ")}; } || fail "$get failed: $said"`,
             note,
           ]),
       // One that something else has come to need stays: the package manager says so, and that is no failure.
@@ -66,8 +69,7 @@ true`,
         ? []
         : [
             note,
-            `[ ! -r ${list} ] || $drop $(cat ${list}) >/dev/null 2>&1 || :`,
-            `rm -f ${list} ${list}.new`,
+            `if [ -r ${list} ] && ! manage $drop $(cat ${list}) && locked; then fail "$drop failed: $said"; else rm -f ${list} ${list}.new; fi`,
           ]),
     ];
   },

@@ -218,7 +218,7 @@ export const uci: RouterStep = {
             `case $said in *'Section ds4_'*) drop; fail "fw4 would leave out: $said" ;; esac`,
           ]
         : []),
-      ...packages.map((name) => `uci commit ${name}`),
+      ...packages.map((name) => `uci commit ${name} || fail "uci can't commit ${name}"`),
       ...(packages.includes("firewall") ? [firewallStale] : []),
       // What is sent another way is let through there before.
       ...(removal ? [] : [reloadStale]),

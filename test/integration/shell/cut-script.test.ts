@@ -47,7 +47,7 @@ n=$((n + 1)); done; echo "$n cuts"`;
     it("and runs everything when it isn't", () => {
       writeFileSync(trace, "");
       expect(runScript(shell, `cd ${quote(folder)}\n${script}`)).toEqual({ stdout: "", stderr: "", code: 0 });
-      expect(readFileSync(trace, "utf8")).toBe("\n".repeat(13));
+      expect(readFileSync(trace, "utf8")).toBe("\n".repeat(11));
     });
   });
 }

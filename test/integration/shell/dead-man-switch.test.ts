@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { strict } from "../../../src/converge/plan-site.js";
 import {
   type Arming,
   armLines,
@@ -12,8 +13,17 @@ import {
   underSwitch,
   undoNow,
 } from "../../../src/core/dead-man-switch.js";
-import { leaseSeconds, lockProbe, readLock, releaseLine, renewScript } from "../../../src/core/lock.js";
-import { group } from "../../../src/core/script.js";
+import {
+  holderScript,
+  leaseSeconds,
+  leastLeft,
+  lockProbe,
+  readHolder,
+  readLock,
+  releaseLine,
+  renewLines,
+} from "../../../src/core/lock.js";
+import { group, writeFile } from "../../../src/core/script.js";
 import { runScript, shells, title } from "../../shells.js";
 
 const arming: Arming = {
@@ -43,7 +53,7 @@ const armed = () => existsSync(join(root, "etc/ds4-undo/armed"));
 for (const shell of shells) {
   const run = (script: string) => runScript(shell, here(script));
   const arm = (seconds: number, undo: readonly string[] = [`echo undone >>${root}/log`]) =>
-    expect(run(group(["set -eu", ...armLines("router", arming, seconds, undo)]))).toEqual({
+    expect(run(group([...strict, ...armLines("router", arming, seconds, undo)]))).toEqual({
       stdout: "",
       stderr: "",
       code: 0,
@@ -88,7 +98,9 @@ for (const shell of shells) {
         stdio: ["pipe", "ignore", "ignore"],
       });
       onTestFinished(() => void change.kill("SIGKILL"));
-      change.stdin.end(here(group(["set -eu", ...underSwitch, "n=0", "while :; do n=$((n+1)); done"])));
+      change.stdin.end(
+        here(group(["set -eu", ...underSwitch(arming.run), "n=0", "while :; do n=$((n+1)); done"])),
+      );
       const ended = new Promise((resolve) => change.on("exit", (_, signal) => resolve(signal)));
       await vi.waitFor(() => expect(existsSync(join(root, "run/ds4/change"))).toBe(true), {
         timeout: 15_000,
@@ -107,7 +119,9 @@ for (const shell of shells) {
       onTestFinished(() => void change.kill("SIGKILL"));
       // A program that goes on by itself when the script is killed.
       const program = `sh -c 'echo begun >>${root}/log; sleep 2; echo late >>${root}/log'`;
-      change.stdin.end(here(group(["set -eu", ...underSwitch, program, `echo never >>${root}/log`])));
+      change.stdin.end(
+        here(group(["set -eu", ...underSwitch(arming.run), program, `echo never >>${root}/log`])),
+      );
       await vi.waitFor(() => expect(log()).toBe("begun\n"), { timeout: 15_000 });
       expect(run(undoNow()).code).toBe(0);
       expect(log()).toBe("begun\nlate\nundone\n");
@@ -115,7 +129,7 @@ for (const shell of shells) {
 
     it("lets no change begin while an undo is at it", () => {
       arm(60, [
-        here(group(["set -eu", ...underSwitch, `echo changed >>${root}/log`])),
+        here(group(["set -eu", ...underSwitch(arming.run), `echo changed >>${root}/log`])),
         `echo undone >>${root}/log`,
       ]);
       run(undoNow());
@@ -123,7 +137,7 @@ for (const shell of shells) {
     });
 
     it("lets no change run that it doesn't guard any more", () => {
-      expect(run(group(["set -eu", ...underSwitch, `echo changed >>${root}/log`])).code).toBe(1);
+      expect(run(group(["set -eu", ...underSwitch(arming.run), `echo changed >>${root}/log`])).code).toBe(1);
       expect(log()).toBe("");
     });
 
@@ -136,6 +150,45 @@ for (const shell of shells) {
       expect(run(undoNow()).code).toBe(0);
       expect(armed()).toBe(false);
       expect(log()).toBe("undone\nundone\n");
+    });
+
+    it("stays armed where a file can't be written, and leaves the one that is there whole", () => {
+      const file = join(root, "etc/mine");
+      writeFileSync(file, "old");
+      mkdirSync(`${file}.ds4-new`);
+      const lines = writeFile(file, "new", "600");
+      arm(60, lines);
+      expect(run(undoNow())).toMatchObject({ code: 1, stderr: expect.stringContaining("can't be written") });
+      expect(readFileSync(file, "utf8")).toBe("old");
+      expect(armed()).toBe(true);
+      rmSync(`${file}.ds4-new`, { recursive: true });
+      expect(run(undoNow()).code).toBe(0);
+      expect(readFileSync(file, "utf8")).toBe("new");
+    });
+
+    it("of a run that was taken back while it was being armed isn't armed", () => {
+      expect(run(undoNow(arming.run)).code).toBe(0);
+      const late = run(group([...strict, ...armLines("router", arming, 60, [`echo undone >>${root}/log`])]));
+      expect(late).toMatchObject({ code: 1, stderr: "it was stopped while it was being armed\n" });
+      expect(existsSync(join(root, "etc/ds4-undo"))).toBe(false);
+      // And the next run's is.
+      expect(run(group([...strict, ...armLines("router", { ...arming, run: "ee" }, 60, [])])).code).toBe(0);
+      expect(armed()).toBe(true);
+      run(undoNow());
+    });
+
+    it("of another run is neither replaced, nor undone, nor any guard", () => {
+      arm(60);
+      const other = { ...arming, run: "ffff" };
+      expect(run(group([...strict, ...armLines("router", other, 60, ["echo other"])]))).toMatchObject({
+        code: 1,
+        stderr: "another change waits to be confirmed\n",
+      });
+      expect(run(undoNow("ffff")).code).toBe(0);
+      expect(run(group(["set -eu", ...underSwitch("ffff"), `echo changed >>${root}/log`])).code).toBe(1);
+      expect(log()).toBe("");
+      expect(run(undoNow(arming.run)).code).toBe(0);
+      expect(log()).toBe("undone\n");
     });
 
     it("puts back ds4's notes of what was there before", () => {
@@ -189,15 +242,24 @@ for (const shell of shells) {
       take("aa");
       writeFileSync(file(), readFileSync(file(), "utf8").replace(/until=\d+/, "until=0"));
       expect(take("bb")).toBeUndefined();
-      expect(run(renewScript(lease("aa"))).code).toBe(1);
+      expect(run(group(renewLines(lease("aa"), "exit 1"))).code).toBe(1);
       expect(take("aa")?.by).toBe("bb@laptop");
     });
 
     it("is kept for longer when it is renewed", () => {
       take("aa");
       writeFileSync(file(), readFileSync(file(), "utf8").replace(/until=\d+/, "until=0"));
-      expect(run(renewScript(lease("aa"))).code).toBe(0);
+      expect(run(group(renewLines(lease("aa"), "exit 1"))).code).toBe(0);
       expect(take("bb")).toBeDefined();
+    });
+
+    it("is looked at without being taken", () => {
+      const left = () => readHolder(run(holderScript).stdout.split("\n"));
+      expect(left().secondsLeft).toBeLessThan(0);
+      take("aa");
+      expect(left()).toMatchObject({ by: "aa@laptop", since: "2026-01-01T00:00:00Z" });
+      expect(left().secondsLeft).toBeGreaterThan(leastLeft);
+      expect(take("aa")).toBeUndefined();
     });
 
     it("is taken where its file is damaged", () => {

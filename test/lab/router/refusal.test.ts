@@ -63,7 +63,7 @@ ip -6 tunnel add mine mode ipip6 local 2001:db8:100:0:203:0:113:144 remote 2001:
     name: "a router whose SSH daemon is gone",
     machine: "router",
     script: deaf.router.begin,
-    says: /router.*refused/,
+    says: /root@192\.168\.1\.1 .*(refused|ended the connection)/,
   },
   {
     name: "a VPS that has another host key than before",

@@ -43,7 +43,7 @@ describe("a site that leaves nothing to be found, on a VPS where one isn't root"
     expect({ result, errors, mtu }).toEqual({ result: "changed", errors: [], mtu: 1400 });
     await expectEveryProtocol();
     await expectWaysOut("vps");
-    expect(await must("vps", "ip -6 tunnel show home4; ls /etc/network/interfaces.d")).toMatch(
+    expect(await must("vps", "ip -6 tunnel show home4; echo; ls /etc/network/interfaces.d")).toMatch(
       /remote 2001:db8:100::4 local 2001:db8:1::4 [\s\S]*\nds4$/,
     );
     expect(await must("router", "ip route show table 77")).toContain("default dev home4");

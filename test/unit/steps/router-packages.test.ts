@@ -9,11 +9,9 @@ import { router, site } from "../world.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-router-packages-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const [list, status, world] = ["packages", "status", "world"].map((name) => join(folder, name)) as [
-  string,
-  string,
-  string,
-];
+const [list, status, world, waits] = ["packages", "status", "world", "waits"].map((name) =>
+  join(folder, name),
+) as [string, string, string, string];
 const tool = (name: string, text: string) =>
   writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
 const stanza = (name: string, state = "user installed") =>
@@ -43,7 +41,7 @@ esac; done`,
       "apk",
       `verb=$1; shift
 [ $verb = info ] && exec cat ${quote(world)}
-${locked ? "exit 99" : ""}
+${locked ? 'echo "ERROR: Unable to lock database: temporary error"; exit 99' : ""}
 for p; do case $verb in
 add) (${along}) >>${quote(world)} ;;
 del) sed -i "/^$p\\$/d" ${quote(world)} ;;
@@ -85,7 +83,7 @@ describe.each(shells.flatMap((shell) => (["opkg", "apk"] as const).map((manager)
     };
 
     beforeEach(() => {
-      for (const name of ["opkg", "apk", "packages", "packages.before"])
+      for (const name of ["opkg", "apk", "packages", "packages.before", "sleep", "waits"])
         rmSync(join(folder, name), { force: true });
       tools[manager](false);
     });
@@ -105,12 +103,15 @@ describe.each(shells.flatMap((shell) => (["opkg", "apk"] as const).map((manager)
         run(both(false));
         const before = installed[manager]();
         if (manager === "opkg") tool("opkg", "exit 255");
+        tool("sleep", `echo waits >>${quote(waits)}`);
         expect(read().sort()).toEqual(["ip-tiny", "kmod-ip6-tunnel"]);
         rmSync(list);
         tools[manager](true);
         const { stdout, code } = run(both(false));
         expect(code).toBe(1);
-        expect(stdout).toMatch(/(opkg install|apk add) failed/);
+        expect(stdout).toMatch(/(opkg install|apk add) failed: .* lock /);
+        // For as long as somebody is at it, half a minute: to install, to update, and to install again.
+        expect(readFileSync(waits, "utf8").split("\n")).toHaveLength(91);
         run(both(true));
         expect(installed[manager]()).toEqual(["mine"]);
         expect(before).toContain("kmod-tunnel6");

@@ -36,6 +36,7 @@ export function fakeHost(
   behaviour: Behaviour = {},
   answers: Partial<typeof proofs> = {},
 ): Shell & { readonly ran: Kind[]; readonly scripts: string[]; state: string } {
+  let confirmed = false;
   const host = {
     label,
     ran: [] as Kind[],
@@ -52,8 +53,11 @@ export function fakeHost(
       const { lines = [], ...end } = behaviour[kind]?.(times) ?? {};
       for (const line of lines) options.onLine?.(line);
       const result = { stdout: "", stderr: "", code: 0, ...end };
-      if (result.code === 0 && kind === "change") host.state = after;
-      if (result.code === 0 && kind === "undo") host.state = before;
+      // What is confirmed has no switch any more: only a change leads back. One that comes too late is back already.
+      if (kind === "confirm") confirmed = result.code === 0;
+      if (kind === "confirm" && result.code === 3) host.state = before;
+      if (result.code === 0 && kind === "change") host.state = confirmed ? before : after;
+      if (result.code === 0 && kind === "undo" && !confirmed) host.state = before;
       if (result.code === 0 && kind === "arm" && end.stdout === undefined) result.stdout = proofs.connections;
       if (kind !== "read" || end.code !== undefined) return result;
       const read = await recordedShell(host.state, label).run(script);

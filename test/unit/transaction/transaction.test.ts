@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { aimFor, nothing, planSite } from "../../../src/converge/plan-site.js";
 import { readHosts, withPath } from "../../../src/converge/read.js";
 import { ConnectError } from "../../../src/core/errors.js";
@@ -20,6 +20,8 @@ type Setting = {
   readonly answers?: Partial<typeof proofs>;
   /** Whether new connections can be made. */
   readonly reconnect?: boolean;
+  /** New ones for the proof, and none after it. */
+  readonly reopenOnly?: boolean;
   /** The phase in which the user breaks off. */
   readonly stopIn?: string;
 };
@@ -27,7 +29,7 @@ type Setting = {
 /** Carries out the first apply, or a teardown, and tells what came of it. */
 async function change(setting: Setting = {}, command: "apply" | "teardown" = "apply") {
   const states = command === "apply" ? (["fresh", "in-sync"] as const) : (["in-sync", "fresh"] as const);
-  const { vps: onVps, router: onRouter, answers = {}, reconnect = true, stopIn } = setting;
+  const { vps: onVps, router: onRouter, answers = {}, reconnect = true, reopenOnly, stopIn } = setting;
   const hosts = {
     vps: fakeHost("vps", states, onVps, answers),
     router: fakeHost("router", states, onRouter, answers),
@@ -55,7 +57,7 @@ async function change(setting: Setting = {}, command: "apply" | "teardown" = "ap
     {
       shells: hosts,
       reconnect: async () => {
-        if (!reconnect) throw lost("vps");
+        if (!reconnect && !reopenOnly) throw lost("vps");
         return hosts;
       },
       reopen: async (name) => {
@@ -249,7 +251,7 @@ describe("a change of both hosts", () => {
     const error = failed(result);
     expect(error.undone).toBe(false);
     expect(error.message).toMatch(
-      /The router can't be told to go back: router: the connection broke off\.\nWhat can't be reached goes back by itself at .* \(in \d+ s\)/,
+      /The router can't be told to go back: router: the connection broke off\.\nThe VPS is back where it was\.\nWhat can't be reached goes back by itself at .* \(in \d+ s\)/,
     );
     expect(hosts.vps.state).toBe("fresh");
   });
@@ -273,10 +275,35 @@ describe("a change of both hosts", () => {
     expect(hosts.vps.ran.filter((kind) => kind === "confirm")).toHaveLength(2);
   });
 
+  it("goes back, step by step, where it is confirmed, and says that the other one's state isn't known", async () => {
+    let now = Date.now();
+    vi.spyOn(Date, "now").mockImplementation(() => {
+      now += 20_000;
+      return now;
+    });
+    const { result, hosts } = await change({
+      router: { confirm: raise(lost("router")), undo: raise(lost("router")) },
+      reconnect: false,
+      reopenOnly: true,
+    });
+    vi.restoreAllMocks();
+    const error = failed(result);
+    expect(error.undone).toBe(false);
+    expect(error.message).toMatch(/the router can't be told to keep the change/);
+    expect(error.message).toMatch(
+      /\nThe VPS is back where it was\.\nWhat can't be reached keeps the change if/,
+    );
+    expect(error.hint).toContain("'ds4 status lab'");
+    expect(hosts.vps.ran.slice(-4)).toEqual(["undo", "read", "change", "read"]);
+    expect(hosts.vps.state).toBe("fresh");
+  });
+
   it("goes back on both where one had gone back before it was confirmed", async () => {
     const { result, hosts } = await change({ router: { confirm: () => ({ code: 3 }) } });
     expect(failed(result).message).toMatch(/the router went back before this was confirmed/);
-    expect(hosts.vps.ran.slice(-2)).toEqual(["undo", "read"]);
+    // The VPS was confirmed, and has no switch any more.
+    expect(hosts.vps.ran.slice(-4)).toEqual(["undo", "read", "change", "read"]);
+    expect(hosts.vps.state).toBe("fresh");
   });
 
   it.each(["arm", "change", "prove"])(

@@ -16,7 +16,7 @@ if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
 [ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
-uci commit firewall
+uci commit firewall || fail "uci can't commit firewall"
 firewall=stale
 fi
 rm -f /var/run/ds4/batch
@@ -42,10 +42,8 @@ start() {
 stop() {
 	ip link del wrap1 2>/dev/null
 }
-' >/etc/init.d/ds4.ds4-new )
-chmod 700 /etc/init.d/ds4.ds4-new
-sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync
-mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
+' >/etc/init.d/ds4.ds4-new ) || rm -f /etc/init.d/ds4.ds4-new
+{ chmod 700 /etc/init.d/ds4.ds4-new && { sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync; } && mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4; } || fail '/etc/init.d/ds4 can'\''t be written'
 echo '@ds4 file /etc/nftables.d/ds4.nft'
 [ -d /etc/nftables.d ] || ( umask 077; mkdir -p /etc/nftables.d )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\'': part of table inet fw4.
@@ -66,11 +64,9 @@ chain ds4_hairpin_out {
 	type nat hook postrouting priority srcnat - 1; policy accept;
 	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.210 masquerade comment "!fw4: ds4_hairpin_out"
 }
-' >/etc/nftables.d/ds4.nft.ds4-new )
+' >/etc/nftables.d/ds4.nft.ds4-new ) || rm -f /etc/nftables.d/ds4.nft.ds4-new
 said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
-chmod 600 /etc/nftables.d/ds4.nft.ds4-new
-sync /etc/nftables.d/ds4.nft.ds4-new 2>/dev/null || sync
-mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
+{ chmod 600 /etc/nftables.d/ds4.nft.ds4-new && { sync /etc/nftables.d/ds4.nft.ds4-new 2>/dev/null || sync; } && mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft; } || fail '/etc/nftables.d/ds4.nft can'\''t be written'
 firewall=stale
 echo '@ds4 tunnel wrap1'
 /etc/init.d/ds4 start
@@ -100,7 +96,7 @@ if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes network; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
 [ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
-uci commit network
+uci commit network || fail "uci can't commit network"
 [ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload
 settled() { ip rule | grep -q '^4200:.*from 192.168.1.210 fwmark ' || return 1; ip rule | grep -q '^4201:.*from 192.168.1.210 fwmark ' || return 1; }

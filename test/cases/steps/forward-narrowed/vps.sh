@@ -4,12 +4,12 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
-[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; sync /etc/ds4/before/sysctl 2>/dev/null || sync )
+[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; { { sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl && { sync /etc/ds4/before/sysctl 2>/dev/null || sync; }; } || fail /etc/ds4/before/sysctl" can't be written" )
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
-  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
+  { { sync /etc/ds4/before/nft.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft && { sync /etc/ds4/before/nft 2>/dev/null || sync; }; } || fail /etc/ds4/before/nft" can't be written"
 )
 echo '@ds4 file /etc/ds4/site'
 [ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
@@ -22,10 +22,8 @@ remote=2001:db8:100:0:203:0:113:144
 server=192.168.1.211,192.168.1.210
 mtu=1460
 table=42
-' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
-sync /etc/ds4/site.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+' >/etc/ds4/site.ds4-new ) || rm -f /etc/ds4/site.ds4-new
+{ chmod 600 /etc/ds4/site.ds4-new && { sync /etc/ds4/site.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/site.ds4-new /etc/ds4/site; } || fail '/etc/ds4/site can'\''t be written'
 echo '@ds4 file /etc/ds4/up'
 [ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
@@ -182,10 +180,8 @@ if part chains ipv4; then
     echo COMMIT
   } | iptables-restore --noflush -w
 fi
-' >/etc/ds4/up.ds4-new )
-chmod 700 /etc/ds4/up.ds4-new
-sync /etc/ds4/up.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+' >/etc/ds4/up.ds4-new ) || rm -f /etc/ds4/up.ds4-new
+{ chmod 700 /etc/ds4/up.ds4-new && { sync /etc/ds4/up.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/up.ds4-new /etc/ds4/up; } || fail '/etc/ds4/up can'\''t be written'
 /etc/ds4/up route:192.168.1.211 route:192.168.1.211/unreachable
 exit 0
 }

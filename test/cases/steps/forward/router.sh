@@ -14,10 +14,8 @@ remote=2001:db8:1:0:203:0:113:144
 server=192.168.1.210,192.168.1.211,192.168.1.212
 mtu=1460
 table=42
-' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
-sync /etc/ds4/site.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+' >/etc/ds4/site.ds4-new ) || rm -f /etc/ds4/site.ds4-new
+{ chmod 600 /etc/ds4/site.ds4-new && { sync /etc/ds4/site.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/site.ds4-new /etc/ds4/site; } || fail '/etc/ds4/site can'\''t be written'
 echo '@ds4 file /etc/init.d/ds4'
 [ -d /etc/init.d ] || ( umask 077; mkdir -p /etc/init.d )
 ( umask 077; printf '%s' '#!/bin/sh /etc/rc.common
@@ -40,10 +38,8 @@ start() {
 stop() {
 	ip link del wrap1 2>/dev/null
 }
-' >/etc/init.d/ds4.ds4-new )
-chmod 700 /etc/init.d/ds4.ds4-new
-sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync
-mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
+' >/etc/init.d/ds4.ds4-new ) || rm -f /etc/init.d/ds4.ds4-new
+{ chmod 700 /etc/init.d/ds4.ds4-new && { sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync; } && mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4; } || fail '/etc/init.d/ds4 can'\''t be written'
 echo '@ds4 file /etc/nftables.d/ds4.nft'
 [ -d /etc/nftables.d ] || ( umask 077; mkdir -p /etc/nftables.d )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\'': part of table inet fw4.
@@ -70,11 +66,9 @@ chain ds4_hairpin_out {
 	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.211 masquerade comment "!fw4: ds4_hairpin_out"
 	ct original ip daddr 203.0.113.144 ip saddr 192.168.1.0/24 ip daddr 192.168.1.212 masquerade comment "!fw4: ds4_hairpin_out"
 }
-' >/etc/nftables.d/ds4.nft.ds4-new )
+' >/etc/nftables.d/ds4.nft.ds4-new ) || rm -f /etc/nftables.d/ds4.nft.ds4-new
 said=$({ echo 'table inet ds4_check {'; cat /etc/nftables.d/ds4.nft.ds4-new; echo '}'; } | nft -c -f - 2>&1) || { rm -f /etc/nftables.d/ds4.nft.ds4-new; fail "nft refuses ds4's chains: $said"; }
-chmod 600 /etc/nftables.d/ds4.nft.ds4-new
-sync /etc/nftables.d/ds4.nft.ds4-new 2>/dev/null || sync
-mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft
+{ chmod 600 /etc/nftables.d/ds4.nft.ds4-new && { sync /etc/nftables.d/ds4.nft.ds4-new 2>/dev/null || sync; } && mv -f /etc/nftables.d/ds4.nft.ds4-new /etc/nftables.d/ds4.nft; } || fail '/etc/nftables.d/ds4.nft can'\''t be written'
 firewall=stale
 echo '@ds4 boot ds4'
 /etc/init.d/ds4 enable || :
@@ -336,8 +330,8 @@ staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l 
 [ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
 said=$(fw4 check 2>&1) || { drop; fail "fw4 check refuses the new rules: $said"; }
 case $said in *'Section ds4_'*) drop; fail "fw4 would leave out: $said" ;; esac
-uci commit network
-uci commit firewall
+uci commit network || fail "uci can't commit network"
+uci commit firewall || fail "uci can't commit firewall"
 firewall=stale
 [ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload

@@ -23,9 +23,7 @@ auto wrap1
 iface wrap1 inet manual
     up /etc/ds4/up
     post-down ip link del wrap1 2>/dev/null || :
-' >/etc/network/interfaces.d/ds4.ds4-new )
-chmod 600 /etc/network/interfaces.d/ds4.ds4-new
-sync /etc/network/interfaces.d/ds4.ds4-new 2>/dev/null || sync
-mv -f /etc/network/interfaces.d/ds4.ds4-new /etc/network/interfaces.d/ds4
+' >/etc/network/interfaces.d/ds4.ds4-new ) || rm -f /etc/network/interfaces.d/ds4.ds4-new
+{ chmod 600 /etc/network/interfaces.d/ds4.ds4-new && { sync /etc/network/interfaces.d/ds4.ds4-new 2>/dev/null || sync; } && mv -f /etc/network/interfaces.d/ds4.ds4-new /etc/network/interfaces.d/ds4; } || fail '/etc/network/interfaces.d/ds4 can'\''t be written'
 exit 0
 }

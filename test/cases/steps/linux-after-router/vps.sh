@@ -15,9 +15,7 @@ remote=2001:db8:100:0:203:0:113:144
 server=192.168.1.210
 mtu=1460
 table=42
-' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
-sync /etc/ds4/site.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+' >/etc/ds4/site.ds4-new ) || rm -f /etc/ds4/site.ds4-new
+{ chmod 600 /etc/ds4/site.ds4-new && { sync /etc/ds4/site.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/site.ds4-new /etc/ds4/site; } || fail '/etc/ds4/site can'\''t be written'
 exit 0
 }

@@ -16,10 +16,8 @@ remote=2001:db8:1:0:203:0:113:144
 server=192.168.1.210
 mtu=1280
 table=42
-' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
-sync /etc/ds4/site.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+' >/etc/ds4/site.ds4-new ) || rm -f /etc/ds4/site.ds4-new
+{ chmod 600 /etc/ds4/site.ds4-new && { sync /etc/ds4/site.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/site.ds4-new /etc/ds4/site; } || fail '/etc/ds4/site can'\''t be written'
 echo '@ds4 file /etc/init.d/ds4'
 [ -d /etc/init.d ] || ( umask 077; mkdir -p /etc/init.d )
 ( umask 077; printf '%s' '#!/bin/sh /etc/rc.common
@@ -42,10 +40,8 @@ start() {
 stop() {
 	ip link del home4 2>/dev/null
 }
-' >/etc/init.d/ds4.ds4-new )
-chmod 700 /etc/init.d/ds4.ds4-new
-sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync
-mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4
+' >/etc/init.d/ds4.ds4-new ) || rm -f /etc/init.d/ds4.ds4-new
+{ chmod 700 /etc/init.d/ds4.ds4-new && { sync /etc/init.d/ds4.ds4-new 2>/dev/null || sync; } && mv -f /etc/init.d/ds4.ds4-new /etc/init.d/ds4; } || fail '/etc/init.d/ds4 can'\''t be written'
 echo '@ds4 tunnel home4'
 /etc/init.d/ds4 start
 echo '@ds4 uci network.ds4_tunnel'
@@ -75,8 +71,8 @@ staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l 
 [ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
 said=$(fw4 check 2>&1) || { drop; fail "fw4 check refuses the new rules: $said"; }
 case $said in *'Section ds4_'*) drop; fail "fw4 would leave out: $said" ;; esac
-uci commit network
-uci commit firewall
+uci commit network || fail "uci can't commit network"
+uci commit firewall || fail "uci can't commit firewall"
 firewall=stale
 [ "${firewall:-}" != stale ] || { /etc/init.d/firewall reload; firewall=loaded; }
 /etc/init.d/network reload

@@ -57,23 +57,21 @@ rm -f /etc/network/if-up.d/ds4 /etc/network/if-up.d/ds4.ds4-new
 echo '@ds4 package socat'
 mkdir -p -m 700 /etc/ds4
 new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null) || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null); } || fail "apt-get can't install what is missing"
-( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\) (.*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; sync /etc/ds4/packages 2>/dev/null || sync; }
+( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\) (.*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && { { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"; }
 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null 2>&1 || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null; }
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
-  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
+  { { sync /etc/ds4/before/nft.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft && { sync /etc/ds4/before/nft 2>/dev/null || sync; }; } || fail /etc/ds4/before/nft" can't be written"
 )
 echo '@ds4 file /etc/ds4/site'
 [ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '# Written by ds4: what it keeps on this machine. '\''ds4 teardown'\'' removes it all.
 site=lab-linux
 mode=relay
-' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
-sync /etc/ds4/site.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+' >/etc/ds4/site.ds4-new ) || rm -f /etc/ds4/site.ds4-new
+{ chmod 600 /etc/ds4/site.ds4-new && { sync /etc/ds4/site.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/site.ds4-new /etc/ds4/site; } || fail '/etc/ds4/site can'\''t be written'
 echo '@ds4 file /etc/ds4/up'
 [ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
@@ -112,10 +110,8 @@ if part chains relay; then
     echo COMMIT
   } | iptables-restore --noflush -w
 fi
-' >/etc/ds4/up.ds4-new )
-chmod 700 /etc/ds4/up.ds4-new
-sync /etc/ds4/up.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+' >/etc/ds4/up.ds4-new ) || rm -f /etc/ds4/up.ds4-new
+{ chmod 700 /etc/ds4/up.ds4-new && { sync /etc/ds4/up.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/up.ds4-new /etc/ds4/up; } || fail '/etc/ds4/up can'\''t be written'
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
 [ -d /etc/systemd/system/nftables.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
@@ -123,20 +119,16 @@ echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
 ExecStartPost=-/etc/ds4/up chains:relay
 ExecReload=-/etc/ds4/up chains:relay
 ExecStopPost=-/etc/ds4/up chains:relay
-' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new )
-chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
-sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
+' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new ) || rm -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+{ chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new && { sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf; } || fail '/etc/systemd/system/nftables.service.d/ds4.conf can'\''t be written'
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
 [ -d /etc/systemd/system/netfilter-persistent.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/etc/ds4/up chains:relay
 ExecStopPost=-/etc/ds4/up chains:relay
-' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new )
-chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
-sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new ) || rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+{ chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new && { sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf; } || fail '/etc/systemd/system/netfilter-persistent.service.d/ds4.conf can'\''t be written'
 echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
 [ -d /etc/systemd/system/firewalld.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
@@ -147,10 +139,8 @@ ExecReload=/usr/bin/firewall-cmd --reload
 ExecStartPost=-/etc/ds4/up chains:relay
 ExecReload=-/etc/ds4/up chains:relay
 ExecStopPost=-/etc/ds4/up chains:relay
-' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
-chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
-sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
+' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new ) || rm -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+{ chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new && { sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf; } || fail '/etc/systemd/system/firewalld.service.d/ds4.conf can'\''t be written'
 systemctl daemon-reload
 echo '@ds4 relay tcp/80'
 [ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
@@ -208,10 +198,8 @@ LimitNOFILE=64
 
 [Install]
 WantedBy=multi-user.target
-' >/etc/systemd/system/ds4-relay-tcp-80.service.ds4-new )
-chmod 644 /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new
-sync /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new /etc/systemd/system/ds4-relay-tcp-80.service
+' >/etc/systemd/system/ds4-relay-tcp-80.service.ds4-new ) || rm -f /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new
+{ chmod 644 /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new && { sync /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new /etc/systemd/system/ds4-relay-tcp-80.service; } || fail '/etc/systemd/system/ds4-relay-tcp-80.service can'\''t be written'
 echo '@ds4 relay tcp/8080'
 [ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\''.
@@ -268,10 +256,8 @@ LimitNOFILE=64
 
 [Install]
 WantedBy=multi-user.target
-' >/etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new )
-chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
-sync /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service
+' >/etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new ) || rm -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
+{ chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new && { sync /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service; } || fail '/etc/systemd/system/ds4-relay-tcp-8080.service can'\''t be written'
 echo '@ds4 relay udp/9000'
 [ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab-linux'\''.
@@ -328,10 +314,8 @@ LimitNOFILE=64
 
 [Install]
 WantedBy=multi-user.target
-' >/etc/systemd/system/ds4-relay-udp-9000.service.ds4-new )
-chmod 644 /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
-sync /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new /etc/systemd/system/ds4-relay-udp-9000.service
+' >/etc/systemd/system/ds4-relay-udp-9000.service.ds4-new ) || rm -f /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
+{ chmod 644 /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new && { sync /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new /etc/systemd/system/ds4-relay-udp-9000.service; } || fail '/etc/systemd/system/ds4-relay-udp-9000.service can'\''t be written'
 systemctl daemon-reload
 systemctl -q --no-reload enable ds4-relay-tcp-80.service ds4-relay-tcp-8080.service ds4-relay-udp-9000.service
 exit 0
@@ -346,7 +330,7 @@ fail() { echo "$*" >&2; exit 1; }
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
-  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
+  { { sync /etc/ds4/before/nft.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft && { sync /etc/ds4/before/nft 2>/dev/null || sync; }; } || fail /etc/ds4/before/nft" can't be written"
 )
 /etc/ds4/up chains:relay
 echo '@ds4 socat tcp/80'

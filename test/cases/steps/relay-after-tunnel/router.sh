@@ -46,8 +46,8 @@ if [ -s /var/run/ds4/batch ]; then
 uci batch </var/run/ds4/batch >/dev/null
 staged=$({ uci changes network; uci changes firewall; } | wc -l); asked=$(wc -l </var/run/ds4/batch)
 [ "$staged" -eq "$asked" ] || { drop; fail "uci staged $staged changes of $asked"; }
-uci commit network
-uci commit firewall
+uci commit network || fail "uci can't commit network"
+uci commit firewall || fail "uci can't commit firewall"
 firewall=stale
 /etc/init.d/network reload
 settled() { ! ip route show table 42 | grep -q '^throw 192.168.0.0/16 ' || return 1; ! ip route show table 42 | grep -q '^throw 172.16.0.0/12 ' || return 1; ! ip route show table 42 | grep -q '^throw 100.64.0.0/10 ' || return 1; ! ip route show table 42 | grep -q '^throw 10.0.0.0/8 ' || return 1; ! ip route show table 42 | grep -q '^unreachable default ' || return 1; ! ip route show table 42 | grep -q '^default ' || return 1; ! ip rule | grep -q '^4201:.*from 192.168.1.210 lookup ' || return 1; ! ip rule | grep -q '^4200:.*from 192.168.1.210 lookup ' || return 1; ! ip -6 addr show dev lo | grep -q 'inet6 2001:db8:100:0:203:0:113:144/128 ' || return 1; }

@@ -22,7 +22,7 @@ systemctl reset-failed ds4-relay-udp-9000.service 2>/dev/null || :
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
-  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
+  { { sync /etc/ds4/before/nft.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft && { sync /etc/ds4/before/nft 2>/dev/null || sync; }; } || fail /etc/ds4/before/nft" can't be written"
 )
 echo '@ds4 file /etc/ds4/up'
 [ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
@@ -62,10 +62,8 @@ if part chains relay; then
     echo COMMIT
   } | iptables-restore --noflush -w
 fi
-' >/etc/ds4/up.ds4-new )
-chmod 700 /etc/ds4/up.ds4-new
-sync /etc/ds4/up.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+' >/etc/ds4/up.ds4-new ) || rm -f /etc/ds4/up.ds4-new
+{ chmod 700 /etc/ds4/up.ds4-new && { sync /etc/ds4/up.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/up.ds4-new /etc/ds4/up; } || fail '/etc/ds4/up can'\''t be written'
 echo '@ds4 relay tcp/8080'
 [ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\''.
@@ -122,10 +120,8 @@ LimitNOFILE=64
 
 [Install]
 WantedBy=multi-user.target
-' >/etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new )
-chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
-sync /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service
+' >/etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new ) || rm -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new
+{ chmod 644 /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new && { sync /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/ds4-relay-tcp-8080.service.ds4-new /etc/systemd/system/ds4-relay-tcp-8080.service; } || fail '/etc/systemd/system/ds4-relay-tcp-8080.service can'\''t be written'
 echo '@ds4 relay tcp/443'
 [ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\''.
@@ -182,10 +178,8 @@ LimitNOFILE=64
 
 [Install]
 WantedBy=multi-user.target
-' >/etc/systemd/system/ds4-relay-tcp-443.service.ds4-new )
-chmod 644 /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new
-sync /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new /etc/systemd/system/ds4-relay-tcp-443.service
+' >/etc/systemd/system/ds4-relay-tcp-443.service.ds4-new ) || rm -f /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new
+{ chmod 644 /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new && { sync /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new /etc/systemd/system/ds4-relay-tcp-443.service; } || fail '/etc/systemd/system/ds4-relay-tcp-443.service can'\''t be written'
 systemctl daemon-reload
 systemctl -q --no-reload enable ds4-relay-tcp-8080.service ds4-relay-tcp-443.service
 exit 0

@@ -65,8 +65,8 @@ rest=$(others || :)
 all=$gone; takes() { apt-get -q -s purge "$@" 2>/dev/null | sed -nE 's/^(Purg|Remv) ([^ ]*).*/\2/p'; }
 alone() { ! takes "$@" | grep -vxF "$(printf '%s\n' $all)" | grep -q .; }
 alone $all || { gone=; for p in $all; do if alone "$p"; then gone="$gone $p"; else apt-mark auto "$p" >/dev/null 2>&1 || :; fi; done; }
-[ -z "$gone" ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone >/dev/null
-if [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { sync /etc/ds4/packages.new 2>/dev/null || sync; mv -f /etc/ds4/packages.new /etc/ds4/packages; sync /etc/ds4/packages 2>/dev/null || sync; }; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
+if [ -n "$gone" ] && ! { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone || { dpkg --configure -a && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone; }; } >/dev/null; then fail "apt-get can't remove $gone"
+elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"; }; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
 rm -rf /etc/ds4/before; rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :
 exit 0
 }

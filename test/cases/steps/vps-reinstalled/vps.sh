@@ -4,12 +4,12 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
-[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; sync /etc/ds4/before/sysctl 2>/dev/null || sync )
+[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; { { sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl && { sync /etc/ds4/before/sysctl 2>/dev/null || sync; }; } || fail /etc/ds4/before/sysctl" can't be written" )
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
-  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
+  { { sync /etc/ds4/before/nft.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft && { sync /etc/ds4/before/nft 2>/dev/null || sync; }; } || fail /etc/ds4/before/nft" can't be written"
 )
 echo '@ds4 file /etc/ds4/site'
 [ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
@@ -22,10 +22,8 @@ remote=2001:db8:100:0:203:0:113:144
 server=192.168.1.210
 mtu=1460
 table=42
-' >/etc/ds4/site.ds4-new )
-chmod 600 /etc/ds4/site.ds4-new
-sync /etc/ds4/site.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/site.ds4-new /etc/ds4/site
+' >/etc/ds4/site.ds4-new ) || rm -f /etc/ds4/site.ds4-new
+{ chmod 600 /etc/ds4/site.ds4-new && { sync /etc/ds4/site.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/site.ds4-new /etc/ds4/site; } || fail '/etc/ds4/site can'\''t be written'
 echo '@ds4 file /etc/ds4/up'
 [ -d /etc/ds4 ] || ( umask 077; mkdir -p /etc/ds4 )
 ( umask 077; printf '%s' '#!/bin/sh
@@ -164,18 +162,14 @@ if part chains ipv4; then
     echo COMMIT
   } | iptables-restore --noflush -w
 fi
-' >/etc/ds4/up.ds4-new )
-chmod 700 /etc/ds4/up.ds4-new
-sync /etc/ds4/up.ds4-new 2>/dev/null || sync
-mv -f /etc/ds4/up.ds4-new /etc/ds4/up
+' >/etc/ds4/up.ds4-new ) || rm -f /etc/ds4/up.ds4-new
+{ chmod 700 /etc/ds4/up.ds4-new && { sync /etc/ds4/up.ds4-new 2>/dev/null || sync; } && mv -f /etc/ds4/up.ds4-new /etc/ds4/up; } || fail '/etc/ds4/up can'\''t be written'
 echo '@ds4 file /etc/sysctl.d/90-ds4.conf'
 [ -d /etc/sysctl.d ] || ( umask 022; mkdir -p /etc/sysctl.d )
 ( umask 077; printf '%s' '# Written by ds4.
 -net/ipv4/conf/wrap1/rp_filter = 1
-' >/etc/sysctl.d/90-ds4.conf.ds4-new )
-chmod 644 /etc/sysctl.d/90-ds4.conf.ds4-new
-sync /etc/sysctl.d/90-ds4.conf.ds4-new 2>/dev/null || sync
-mv -f /etc/sysctl.d/90-ds4.conf.ds4-new /etc/sysctl.d/90-ds4.conf
+' >/etc/sysctl.d/90-ds4.conf.ds4-new ) || rm -f /etc/sysctl.d/90-ds4.conf.ds4-new
+{ chmod 644 /etc/sysctl.d/90-ds4.conf.ds4-new && { sync /etc/sysctl.d/90-ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysctl.d/90-ds4.conf.ds4-new /etc/sysctl.d/90-ds4.conf; } || fail '/etc/sysctl.d/90-ds4.conf can'\''t be written'
 echo '@ds4 file /etc/systemd/system/ds4.service'
 [ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4.
@@ -193,10 +187,8 @@ ExecStart=/etc/ds4/up
 
 [Install]
 WantedBy=multi-user.target
-' >/etc/systemd/system/ds4.service.ds4-new )
-chmod 644 /etc/systemd/system/ds4.service.ds4-new
-sync /etc/systemd/system/ds4.service.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/ds4.service.ds4-new /etc/systemd/system/ds4.service
+' >/etc/systemd/system/ds4.service.ds4-new ) || rm -f /etc/systemd/system/ds4.service.ds4-new
+{ chmod 644 /etc/systemd/system/ds4.service.ds4-new && { sync /etc/systemd/system/ds4.service.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/ds4.service.ds4-new /etc/systemd/system/ds4.service; } || fail '/etc/systemd/system/ds4.service can'\''t be written'
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
 [ -d /etc/systemd/system/nftables.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/nftables.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
@@ -204,20 +196,16 @@ echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
 ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
-' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new )
-chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
-sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf
+' >/etc/systemd/system/nftables.service.d/ds4.conf.ds4-new ) || rm -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
+{ chmod 644 /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new && { sync /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new /etc/systemd/system/nftables.service.d/ds4.conf; } || fail '/etc/systemd/system/nftables.service.d/ds4.conf can'\''t be written'
 echo '@ds4 file /etc/systemd/system/netfilter-persistent.service.d/ds4.conf'
 [ -d /etc/systemd/system/netfilter-persistent.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/netfilter-persistent.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
 [Service]
 ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
-' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new )
-chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
-sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf
+' >/etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new ) || rm -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new
+{ chmod 644 /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new && { sync /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/netfilter-persistent.service.d/ds4.conf.ds4-new /etc/systemd/system/netfilter-persistent.service.d/ds4.conf; } || fail '/etc/systemd/system/netfilter-persistent.service.d/ds4.conf can'\''t be written'
 echo '@ds4 file /etc/systemd/system/firewalld.service.d/ds4.conf'
 [ -d /etc/systemd/system/firewalld.service.d ] || ( umask 022; mkdir -p /etc/systemd/system/firewalld.service.d )
 ( umask 077; printf '%s' '# Written by ds4: this service takes away everybody'\''s rules.
@@ -228,10 +216,8 @@ ExecReload=/usr/bin/firewall-cmd --reload
 ExecStartPost=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecReload=-/etc/ds4/up chains:ipv6 chains:ipv4
 ExecStopPost=-/etc/ds4/up chains:ipv6 chains:ipv4
-' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new )
-chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
-sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync
-mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf
+' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new ) || rm -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
+{ chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new && { sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf; } || fail '/etc/systemd/system/firewalld.service.d/ds4.conf can'\''t be written'
 echo '@ds4 file /etc/network/if-up.d/ds4'
 [ -d /etc/network/if-up.d ] || ( umask 077; mkdir -p /etc/network/if-up.d )
 ( umask 077; printf '%s' '#!/bin/sh
@@ -240,13 +226,11 @@ echo '@ds4 file /etc/network/if-up.d/ds4'
 # Never in the way of the interface itself.
 /etc/ds4/up >/dev/null 2>&1 || logger -t ds4 "/etc/ds4/up failed; run it by hand to see why"
 exit 0
-' >/etc/network/if-up.d/ds4.ds4-new )
-chmod 700 /etc/network/if-up.d/ds4.ds4-new
-sync /etc/network/if-up.d/ds4.ds4-new 2>/dev/null || sync
-mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4
+' >/etc/network/if-up.d/ds4.ds4-new ) || rm -f /etc/network/if-up.d/ds4.ds4-new
+{ chmod 700 /etc/network/if-up.d/ds4.ds4-new && { sync /etc/network/if-up.d/ds4.ds4-new 2>/dev/null || sync; } && mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4; } || fail '/etc/network/if-up.d/ds4 can'\''t be written'
 systemctl daemon-reload
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
-[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl; sync /etc/ds4/before/sysctl 2>/dev/null || sync )
+[ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; { { sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl && { sync /etc/ds4/before/sysctl 2>/dev/null || sync; }; } || fail /etc/ds4/before/sysctl" can't be written" )
 /etc/ds4/up sysctl:net.ipv4.ip_forward
 /etc/ds4/up address:2001:db8:1:0:203:0:113:144/128
 /etc/ds4/up tunnel:wrap1
@@ -263,7 +247,7 @@ fail() { echo "$*" >&2; exit 1; }
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077
   nft list chains | awk '$1 == "table" { t = $2 " " $3; print "table " t } $1 == "chain" { print "chain " t " " $2 }' >/etc/ds4/before/nft.new
-  sync /etc/ds4/before/nft.new 2>/dev/null || sync; mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft; sync /etc/ds4/before/nft 2>/dev/null || sync
+  { { sync /etc/ds4/before/nft.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/nft.new /etc/ds4/before/nft && { sync /etc/ds4/before/nft 2>/dev/null || sync; }; } || fail /etc/ds4/before/nft" can't be written"
 )
 /etc/ds4/up chains:ipv6 chains:ipv4
 echo '@ds4 unit ds4.service'
