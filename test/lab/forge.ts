@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { must } from "./machines.js";
+import { machines, must } from "./machines.js";
+import type { LabHost } from "./modes.js";
 
 const tool = readFileSync(new URL("forge.pl", import.meta.url), "utf8");
 
@@ -11,6 +12,9 @@ export type Forged = {
   readonly what?: "udp" | "icmp" | "syn";
   readonly ttl?: number;
 };
+
+/** The tunnel's end at home. */
+const [, end = "router"] = machines;
 
 /** Where a packet, an answer to it or an error about it can turn up in the world: namespace, device and filter. */
 const places = {
@@ -25,12 +29,26 @@ const places = {
 } as const;
 type Place = keyof typeof places;
 
+/** No address of a host on the internet. What is for documentation and benchmarks isn't among them: the lab is made of it. */
+export const bogons = [
+  "0.1.2.3",
+  "10.1.2.3",
+  "100.64.1.2",
+  "127.0.0.1",
+  "169.254.1.2",
+  "172.16.1.2",
+  "192.168.77.2",
+  "224.0.0.5",
+  "240.1.2.3",
+  "255.255.255.255",
+];
+
 /** Packets that came out of the tunnel on a host, and those of them that reached the host itself. */
 type Counted = { readonly decapsulated: number; readonly reached: number };
 
 export type Seen = Readonly<Record<Place, readonly string[]>> & {
   readonly vps: Counted;
-  readonly router: Counted;
+  readonly home: Counted;
 };
 
 /** Of the forged ones alone, by the port or number that they come from: other traffic is nobody's fault. */
@@ -58,14 +76,16 @@ export function named({ outer, via, inner, what, ttl }: Forged): string {
 
 /** Sends the packets and looks where they, or anything that quotes them, turn up within three seconds. */
 export async function forge(packets: readonly Forged[]): Promise<Seen> {
-  await Promise.all([must("vps", counters), must("router", counters)]);
+  await Promise.all([must("vps", counters), must(end, counters)]);
   const lines = packets.map(
     (packet, at) =>
       `${Object.entries(packet)
         .map(([key, value]) => `${key}=${value}`)
         .join(" ")} mark=${mark(at)}`,
   );
-  const captures = Object.entries(places).map(([place, where]) => {
+  // Where the server is the tunnel's end itself, what reaches it is counted there.
+  const looked = Object.entries(places).filter(([place]) => place !== "server" || end === "router");
+  const captures = looked.map(([place, where]) => {
     const [namespace, device, ...filter] = where.split(" ");
     return `ip netns exec ${namespace} tcpdump -i ${device} -Q in -U --immediate-mode -w ${place}.pcap ${filter.join(" ")} 2>${place}.log & pids="$pids $!"`;
   });
@@ -83,7 +103,7 @@ PACKETS
 sleep 3; kill $pids; wait
 for f in *.pcap; do tcpdump -nn -A -r "$f" 2>/dev/null | grep -ao 'forged[0-9][0-9]' | sort -u | sed "s/^/\${f%.pcap} /"; done`,
   );
-  const counted = async (machine: "vps" | "router"): Promise<Counted> => {
+  const counted = async (machine: LabHost): Promise<Counted> => {
     const [decapsulated = Number.NaN, reached = Number.NaN] = [
       ...(await must(machine, "nft list counters table ip forged; nft delete table ip forged")).matchAll(
         /packets (\d+)/g,
@@ -93,14 +113,14 @@ for f in *.pcap; do tcpdump -nn -A -r "$f" 2>/dev/null | grep -ao 'forged[0-9][0
   };
   const at = (place: string) =>
     packets.filter((_, index) => found.split("\n").includes(`${place} ${mark(index)}`)).map(named);
-  const [vps, router] = await Promise.all([counted("vps"), counted("router")]);
+  const [vps, home] = await Promise.all([counted("vps"), counted(end)]);
   return {
     ...(Object.fromEntries(Object.keys(places).map((place) => [place, at(place)])) as Record<
       Place,
       string[]
     >),
     vps,
-    router,
+    home,
   };
 }
 
