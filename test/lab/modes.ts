@@ -7,6 +7,8 @@ export type Mode = {
   readonly iptables?: "legacy";
   /** The example in `inventory/`. */
   readonly site: string;
+  /** By what a visitor finds out who is seen; by itself HTTP. */
+  readonly scheme?: "https";
   /** The site's hosts, in ds4's order. */
   readonly hosts: readonly LabHost[];
   /** Its tests, files and folders of `test/lab`. */
@@ -37,6 +39,16 @@ export const modes = {
     hosts: ["vps"],
     tests: [every, "relay"],
     bounded: [...often, "relay"],
+  },
+  /** Chosen ports, and several servers. */
+  forward: {
+    vps: "ifupdown",
+    home: "openwrt",
+    site: "example-forward",
+    scheme: "https",
+    hosts: ["vps", "router"],
+    tests: ["survival", "teardown", "faults"].map((name) => `${every}/${name}.test.ts`),
+    bounded: [`${every}/teardown.test.ts`],
   },
   networkd: {
     vps: "networkd",

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { background, must, on, viaTunnel } from "./machines.js";
+import { background, mode, must, on, viaTunnel } from "./machines.js";
 
 export const publicIPv4 = "203.0.113.144";
 export const server = "192.168.1.210";
@@ -7,9 +7,11 @@ export const client = "198.51.100.220";
 /** The address from which the home's other machines come, by the provider's AFTR. */
 export const aftr = "192.0.2.1";
 
-/** The address that the home server saw, asked for over HTTP. */
-async function seenBy(machine: string, address: string): Promise<string> {
-  const body = await must(machine, `curl -sS -4 -m 15 http://${address}/`);
+const home = `${mode.scheme ?? "http"}://${publicIPv4}/`;
+
+/** The address that a server saw, asked for over HTTP. */
+async function seenBy(machine: string, url: string): Promise<string> {
+  const body = await must(machine, `curl -sSk -4 -m 15 ${url}`);
   return /^address (\S+)$/m.exec(body)?.[1] ?? body;
 }
 
@@ -38,7 +40,7 @@ const visitor = viaTunnel ? client : relayed;
 
 /** A visitor reaches the home server by TCP, and is seen with its own address or, by a relay, as the VPS. */
 export async function expectPath(): Promise<void> {
-  expect(await seenBy("client", publicIPv4)).toBe(visitor);
+  expect(await seenBy("client", home)).toBe(visitor);
 }
 
 /** TCP, UDP and, through a tunnel, ping and SCTP: each arrives, and with the right address. */
@@ -67,7 +69,7 @@ export function pinging(): { stop(): Promise<{ answered: number; lost: readonly 
 
 /** No visitor gets an answer from the home server. */
 export async function expectNoPath(): Promise<void> {
-  const { stdout, stderr, code } = await on("client", `curl -sS -4 -m 4 http://${publicIPv4}/`);
+  const { stdout, stderr, code } = await on("client", `curl -sSk -4 -m 4 ${home}`);
   expect(stdout).not.toContain("address");
   // Refused, unreachable or silent: it was curl that said so.
   expect([7, 28], stderr).toContain(code);
@@ -89,6 +91,6 @@ export async function expectLargeTransfers(megabytes: number): Promise<void> {
 
 /** From where the home's own machines come, as the visitor's machine sees it when they connect to it. */
 export async function expectWaysOut(serverBy: "vps" | "provider"): Promise<void> {
-  expect(await seenBy("server", client)).toBe(serverBy === "vps" ? publicIPv4 : aftr);
-  expect(await seenBy("lan2", client)).toBe(aftr);
+  expect(await seenBy("server", `http://${client}/`)).toBe(serverBy === "vps" ? publicIPv4 : aftr);
+  expect(await seenBy("lan2", `http://${client}/`)).toBe(aftr);
 }

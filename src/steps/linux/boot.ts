@@ -85,6 +85,8 @@ export function bootScript(site: string, parts: readonly (readonly [BootPart, It
     "# Usage: up [STEP:ID ...]  (without arguments: everything)",
     "set -eu",
     "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+    // At boot, several may run it at once: hooks, and the unit.
+    '[ ! -r "$0" ] || { exec 9<"$0"; flock -w 60 9 || :; }',
     'asked=" $* "',
     "part() {",
     '  case $asked in "  " | *" $1:$2 "*) echo "@ds4 $1 $2" ;; *) return 1 ;; esac',

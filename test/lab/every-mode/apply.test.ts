@@ -24,6 +24,8 @@ import {
   relayed,
 } from "../visitor.js";
 
+const inProofs = { vps: "VPS", router: "router", home: "home machine" };
+
 async function expectMtu(mtu: number): Promise<void> {
   for (const host of mode.hosts) expect(await must(host, "cat /sys/class/net/wrap1/mtu")).toBe(String(mtu));
 }
@@ -77,6 +79,37 @@ describe("ds4 apply of the example, from clean", () => {
     );
     expect(stdout).toContain("made and read back");
     expect(code).toBe(0);
+    // Each proof, and none that isn't one.
+    const proofs = [...stdout.matchAll(/^ {2}(\S) ([^:]+): (.*)$/gm)].map(
+      ([, sign, name = "", seen = ""]) => ({
+        sign,
+        name,
+        seen,
+      }),
+    );
+    expect(proofs.map(({ sign, name }) => `${sign} ${name}`)).toEqual(
+      [
+        "read back",
+        ...(viaTunnel ? ["tunnel", "full size", "arrival", "answer"] : ["answer", "datagrams"]),
+        ...mode.hosts.map((host) => `${inProofs[host]}'s own connections`),
+      ].map((name) => `✔ ${name}`),
+    );
+    expect(proofs.find(({ name }) => name === (viaTunnel ? "arrival" : "answer"))?.seen).toContain(
+      viaTunnel
+        ? "visitor 198.18.0.1 -> 203.0.113.144 arrived at 192.168.1.210 from 198.18.0.1"
+        : "visitor 198.18.0.1 -> 203.0.113.144 got through to 2001:db8:100::210",
+    );
+  });
+
+  test("nothing of the proving is left", async () => {
+    for (const machine of machines)
+      expect(
+        await must(
+          machine,
+          `exec 2>/dev/null; ls -d /etc/ds4-undo; nft list tables | grep witness; ls /etc/rc.d /etc/systemd/system | grep undo
+ip netns; ip link | grep ds4v; tc qdisc show dev eth0 | grep clsact; systemctl list-timers --all --no-legend 'ds4-undo*'; true`,
+        ),
+      ).toBe("");
   });
 
   test("visitors reach the server, which sees their address", expectEveryProtocol);

@@ -106,15 +106,6 @@ describe("chosen ports and several servers", () => {
     );
   });
 
-  test("the example of it is applied as it stands", async () => {
-    expect((await ds4("teardown", site, "--yes")).code).toBe(0);
-    const { result, errors } = await ds4Json("apply", "example-forward", "--yes");
-    expect({ result, errors }).toEqual({ result: "changed", errors: [] });
-    expect(await reached(`https://${publicIPv4}/`)).toBe("server");
-    expect(await must("client", `ping -c 2 -W 5 ${publicIPv4}`)).toContain(" 0% packet loss");
-    expect((await ds4("teardown", "example-forward", "--yes")).code).toBe(0);
-  });
-
   test("teardown takes all of it away, with an inventory that knows one server alone", async () => {
     await ds4Json("apply", ...list(chosen), "--yes");
     expect((await ds4("teardown", site, "--yes")).code).toBe(0);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readHosts, withPath } from "../../../src/converge/read.js";
-import { HostError } from "../../../src/core/errors.js";
+import { lockAndRead, readHosts, withPath } from "../../../src/converge/read.js";
+import { ConflictError, HostError } from "../../../src/core/errors.js";
 import type { RunResult, Shell } from "../../../src/core/shell.js";
 import { parseSite } from "../../../src/inventory/load.js";
 import { type HostName, recordedShell } from "../../cases/recorded-shell.js";
@@ -103,6 +103,51 @@ describe("reading both hosts", () => {
     expect((await refusal(host("vps", "in-sync").shell, cut.shell)).message).toMatch(
       /the host's answer ends before the part '/,
     );
+  });
+});
+
+describe("taking the hosts' locks", () => {
+  const lease = { run: "aa", by: "me@laptop", since: "2026-01-01T00:00:00Z" };
+  const held = "held\nby=other@desk\nsince=2026-01-01T10:00:00Z\nleft=42\n";
+
+  /** Both hosts, with what their locks say; `ran` tells who was asked for what. */
+  async function lock(answers: { readonly vps: string; readonly router: string }) {
+    const ran: string[] = [];
+    const locked = (label: "vps" | "router"): Shell => ({
+      ...recordedShell("fresh", label),
+      run: async (script, options) => {
+        const marker = /@@[0-9a-f]{12} /.exec(script)?.[0];
+        ran.push(`${label} ${marker === undefined ? "release" : "read"}`);
+        if (marker === undefined) return { stdout: "", stderr: "", code: 0 };
+        for (const line of answers[label].split("\n")) options?.onLine?.(line);
+        const { stdout } = await recordedShell("fresh", label).run(script);
+        return { stdout: `${stdout}${marker}lock\n${answers[label]}\n${marker}= 0\n`, stderr: "", code: 0 };
+      },
+    });
+    const shells = { vps: locked("vps"), router: locked("router") };
+    return { result: await lockAndRead(site, shells, lease).catch((error: unknown) => error), ran };
+  }
+
+  it("takes the VPS's first, and then the one at home", async () => {
+    const { result, ran } = await lock({ vps: "taken\n", router: "taken\n" });
+    expect(ran).toEqual(["vps read", "router read"]);
+    expect(Object.keys(result as object).sort()).toEqual(["router", "vps"]);
+  });
+
+  it("gives back what it has where the next is somebody else's, and says whose", async () => {
+    const { result, ran } = await lock({ vps: "taken\n", router: held });
+    expect(ran).toEqual(["vps read", "router read", "vps release", "router release"]);
+    expect(result).toBeInstanceOf(ConflictError);
+    expect((result as ConflictError).message).toMatch(
+      /^other@desk .* since 2026-01-01T10:00:00Z, .* router's lock/,
+    );
+    expect((result as ConflictError).hint).toContain("42 s");
+  });
+
+  it("doesn't ask at home where the VPS's is somebody else's", async () => {
+    const { result, ran } = await lock({ vps: held, router: "taken\n" });
+    expect(ran).not.toContain("router read");
+    expect((result as ConflictError).message).toContain("the vps's lock");
   });
 });
 

@@ -101,3 +101,32 @@ describe("the jump from POSTROUTING", () => {
     }
   });
 });
+
+/** As Tailscale 1.80 leaves them, with iptables. */
+const tailscale = [
+  "-A INPUT -j ts-input",
+  "-A FORWARD -j ts-forward",
+  "-A ts-input -s 100.101.102.103/32 -i lo -j ACCEPT",
+  "-A ts-input -s 100.115.92.0/23 ! -i tailscale0 -j RETURN",
+  "-A ts-input -s 100.64.0.0/10 ! -i tailscale0 -j DROP",
+  "-A ts-input -i tailscale0 -j ACCEPT",
+  "-A ts-input -p udp -m udp --dport 41641 -j ACCEPT",
+  "-A ts-forward -i tailscale0 -j MARK --set-xmark 0x40000/0xff0000",
+  "-A ts-forward -m mark --mark 0x40000/0xff0000 -j ACCEPT",
+  "-A ts-forward -s 100.64.0.0/10 -o tailscale0 -j DROP",
+  "-A ts-forward -o tailscale0 -j ACCEPT",
+];
+
+describe("the jumps behind Tailscale's", () => {
+  it("are first: its chains are about its own device, its marks and its port", () => {
+    expect(place("FORWARD", ...tailscale, jump)).toBe("first");
+    expect(place("INPUT", ...tailscale, "-A INPUT -j DS4-INPUT")).toBe("first");
+  });
+
+  it("aren't where a rule there accepts what has no mark, or all of a protocol", () => {
+    for (const rule of ["-m mark ! --mark 0x40000/0xff0000", "-m mark --mark 0x0/0xff0000", "-p udp"]) {
+      expect(place("FORWARD", `-A FORWARD ${rule} -j ACCEPT`, jump), rule).toBe("at 2");
+      expect(place("INPUT", `-A INPUT ${rule} -j ACCEPT`, "-A INPUT -j DS4-INPUT"), rule).toBe("at 2");
+    }
+  });
+});

@@ -79,6 +79,7 @@ echo '@ds4 file /etc/ds4/up'
 # Usage: up [STEP:ID ...]  (without arguments: everything)
 set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+[ ! -r "$0" ] || { exec 9<"$0"; flock -w 60 9 || :; }
 asked=" $* "
 part() {
   case $asked in "  " | *" $1:$2 "*) echo "@ds4 $1 $2" ;; *) return 1 ;; esac
