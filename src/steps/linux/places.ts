@@ -43,16 +43,12 @@ function isAside(rule: string, place: Place, rulesOf: RulesOf, depth = 0): boole
   // Somebody's own marks, as Tailscale's: ds4's packets have none of them.
   if (/(^|[^!] )-m mark --mark 0x[0-9a-f]*[1-9a-f]/.test(rule)) return true;
   if (place.hook === "INPUT" && /^(REJECT|DROP)$/.test(target)) return isBan(rule);
-  if (place.hook === "INPUT" && target === "ACCEPT" && isOpening(rule)) return true;
+  // Tailscale's: its own device, and the one UDP port by which it is reached from anywhere.
+  if (target === "ts-input") return true;
   const chain = rulesOf(target);
   return (
     chain !== undefined && depth < 4 && chain.every((inner) => isAside(inner, place, rulesOf, depth + 1))
   );
-}
-
-/** A service that is open to everybody. */
-function isOpening(rule: string): boolean {
-  return /(^|[^!] )-p (tcp|udp)\b.* --dports? /.test(rule);
 }
 
 /** To the VPS itself ds4 lets nothing else through, so what shuts an address or a service out may stand before. */
