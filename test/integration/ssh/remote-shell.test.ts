@@ -166,8 +166,10 @@ describe("a remote shell", () => {
 
   it("doesn't wait for what is left in the background", async () => {
     const play = (channel: ServerChannel) => {
-      channel.write("done\n");
-      channel.exit(0); // and never closes: something still holds the output
+      channel.once("data", () => {
+        channel.write("done\n");
+        channel.exit(0); // and never closes: something still holds the output
+      });
     };
     const { shell } = await open(scripted(play));
     expect(await shell.run("sleep 999 & echo done")).toEqual({ stdout: "done\n", stderr: "", code: 0 });

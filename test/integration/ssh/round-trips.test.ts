@@ -4,6 +4,7 @@ import { connect } from "../../../src/ssh/connect.js";
 import { ed25519, makeHome, publicBlob, startServer } from "./test-server.js";
 
 const ONE_WAY_MS = 100;
+const PIECES_MS = 10;
 
 type Wire = { readonly port: number; turns: number };
 
@@ -20,15 +21,22 @@ async function startWire(port: number): Promise<Wire> {
       [near, far],
       [far, near],
     ] as const) {
+      let sent: Buffer[] = [];
       from.on("data", (data) => {
         if (from === near && heard) wire.turns++;
         if (from === near) heard = false;
+        // Where ssh2 has no native part, it sends a message in pieces: they are together, too.
+        if (sent.push(data) > 1) return;
         setTimeout(() => {
-          if (to === near) heard = true;
-          if (to.writable) to.write(data);
-        }, ONE_WAY_MS);
+          const together = Buffer.concat(sent);
+          sent = [];
+          setTimeout(() => {
+            if (to === near) heard = true;
+            if (to.writable) to.write(together);
+          }, ONE_WAY_MS);
+        }, PIECES_MS);
       });
-      from.on("close", () => setTimeout(() => to.destroy(), ONE_WAY_MS));
+      from.on("close", () => setTimeout(() => to.destroy(), PIECES_MS + ONE_WAY_MS));
       from.on("error", () => {});
     }
   });
