@@ -28,8 +28,16 @@ describe("chosen ports and several servers", () => {
 
   test("take over from one server that had all, without a lost packet of what stays", async () => {
     const pings = pinging();
+    // A new connection each time: it goes by the rules of that moment, not by what conntrack knows.
+    const requests = background(
+      "client",
+      `while :; do curl -sS -m 5 -o /dev/null http://${publicIPv4}/ && echo done || echo lost; sleep 0.3; done`,
+    );
     const { result, errors, proofs } = await ds4Json("apply", ...list(chosen), "--yes");
     const { answered, lost } = await pings.stop();
+    const ended = (await requests.stop()).trim().split("\n");
+    expect(ended.length).toBeGreaterThan(10);
+    expect(ended.filter((word) => word !== "done")).toEqual([]);
     expect({ result, errors }).toEqual({ result: "changed", errors: [] });
     expect(proofs?.filter(({ proved }) => proved === false)).toEqual([]);
     expect(proofs).toContainEqual(expect.objectContaining({ name: `answer, ${lan2}`, proved: true }));
