@@ -248,7 +248,9 @@ systemctl daemon-reload
 kept=$(mktemp -d)
 routes() { ip -$1 route show table all | grep -v -e 'proto kernel' -e 'proto ra' -e 'proto dhcp' || :; }
 for f in 4 6; do ip -$f rule >"$kept/rule$f"; routes $f >"$kept/route$f"; done
+states() { stat -c '%i %z' /run/systemd/netif/links/* 2>/dev/null || :; }; states=$(states)
 networkctl reload
+n=0; while [ "$(states)" = "$states" ] && [ $n -lt 15 ]; do sleep 0.2; n=$((n+1)); done
 n=0; while grep -Eqs '^ADMIN_STATE=(pending|initialized|configuring)' /run/systemd/netif/links/* && [ $n -lt 20 ]; do sleep 1; n=$((n+1)); done
 for f in 4 6; do
   ip -$f rule >"$kept/now"
