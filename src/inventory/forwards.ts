@@ -49,19 +49,43 @@ export function readTraffic(text: string): Traffic {
   const words = text.trim().toLowerCase();
   const all = /^all(?:\s+except\s+(.+))?$/.exec(words);
   if (all !== null) {
-    const except = (all[1]?.split(",") ?? []).flatMap((part) => readFlows(part.trim()));
+    const parts = partsOf(all[1] ?? "");
+    // It would be taken for an IP protocol, and the port that was meant would go home.
+    const number = parts.find((part) => /^\d/.test(part));
+    if (number !== undefined && parts.some((part) => part.includes("/")))
+      throw new Ds4Error(`leaves out ${number}, which is no port without its protocol`, {
+        hint: `Write all except ${withProtocols(parts).join(", ")}; another IP protocol by its name.`,
+      });
+    const except = parts.flatMap(readFlows);
     if (except.some(({ to }) => to !== undefined))
       throw new Ds4Error("moves a port that stays with the VPS", { hint: "Leave the -> out." });
     return { all: { except }, flows: [] };
   }
-  if (words.includes(","))
-    throw new Ds4Error("is more than one", {
-      hint: `Write a list: [${words
-        .split(",")
-        .map((part) => part.trim())
-        .join(", ")}].`,
-    });
+  if (words.includes(",")) throw new Ds4Error("is more than one", { hint: listInstead(partsOf(words)) });
   return { flows: readFlows(words) };
+}
+
+const partsOf = (words: string) =>
+  words
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+
+/** What somebody may have meant who has written several in one text. */
+function listInstead(parts: readonly string[]): string {
+  const [first = "", second = ""] = parts;
+  if (parts.includes("all")) return "Write all alone: it is all that nobody else gets.";
+  if (/^(tcp|udp)$/.test(first) && /^(tcp|udp)\//.test(second)) return `Write ${first}+${second}.`;
+  return `Write a list: [${withProtocols(parts).join(", ")}].`;
+}
+
+/** Ports after another one with its protocol, each with that: `tcp/80, 443` as `tcp/80, tcp/443`. */
+function withProtocols(parts: readonly string[]): readonly string[] {
+  let protocol = "tcp";
+  return parts.map((part) => {
+    protocol = /^([a-z+]+)\//.exec(part)?.[1] ?? protocol;
+    return /^\d/.test(part) ? `${protocol}/${part}` : part;
+  });
 }
 
 function readFlows(text: string): readonly Flow[] {

@@ -53,6 +53,17 @@ describe("what is forwarded", () => {
     });
   });
 
+  it.each([
+    ["tcp/80,22", "Write a list: [tcp/80, tcp/22]."],
+    ["udp/22, 25-27,tcp/80", "Write a list: [udp/22, udp/25-27, tcp/80]."],
+    ["udp, tcp/53", "Write udp+tcp/53."],
+    ["tcp/80,", "Write a list: [tcp/80]."],
+    ["all, tcp/22", "Write all alone: it is all that nobody else gets."],
+    ["all except tcp/22, 80", "Write all except tcp/22, tcp/80; another IP protocol by its name."],
+  ])("of several in one text, %s, says what is meant", (text, hint) => {
+    expect(() => readTraffic(text)).toThrow(expect.objectContaining({ hint }));
+  });
+
   it("is shown as it is written", () => {
     const port = fc.integer({ min: 1, max: 65535 });
     const flow = fc.oneof(
