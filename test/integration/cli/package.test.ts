@@ -47,6 +47,7 @@ test("the installed ds4 loads all that it needs to connect", async () => {
 test("the package holds what runs and what is read, and no sources", async () => {
   const installed = await readdir(join(folder, "prefix/lib/node_modules/ds4"));
   expect(installed.filter((name) => name !== "node_modules").sort()).toEqual([
+    "LICENSE",
     "README.md",
     "dist",
     "inventory",
