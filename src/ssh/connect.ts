@@ -87,7 +87,7 @@ async function openConnection(
       upstream !== undefined
         ? await openForward(upstream.connection.client, upstream.name, host, timeoutMs)
         : host.proxyCommand !== undefined
-          ? openProxyCommand(host.proxyCommand)
+          ? openProxyCommand(host, host.proxyCommand)
           : await openSocket(host, timeoutMs);
     const address = (stream instanceof Socket && stream.remoteAddress) || host.host;
     const way = [

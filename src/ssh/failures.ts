@@ -47,6 +47,13 @@ export function connectFailure(error: unknown, phase: Phase, host: Host): Connec
   return fail("protocol", `${host.text}: the SSH connection failed: ${message}`, tryIt(host));
 }
 
+/** The ProxyCommand ended before the host had said anything: most often it didn't reach it. */
+export function proxyFailure(host: Host, why: string): ConnectError {
+  return new ConnectError(host.text, "unreachable", `${host.text}: the ProxyCommand failed: ${why}`, {
+    hint: tryIt(host),
+  });
+}
+
 /** None of what was offered let the user in. */
 export function authenticationFailure(
   host: Host,

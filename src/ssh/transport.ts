@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 import { ConnectError, type ConnectFailure } from "../core/errors.js";
-import { connectFailure, timeoutFailure } from "./failures.js";
+import { connectFailure, proxyFailure, timeoutFailure } from "./failures.js";
 import type { HostConfig } from "./host-config.js";
 
 // Node's 250 ms for each of a name's addresses is less than a far host's round trip.
@@ -61,10 +61,43 @@ export function openForward(
 }
 
 /** Starts ssh_config's ProxyCommand, whose standard input and output are the connection. */
-export function openProxyCommand(command: string): Duplex {
-  const child = spawn("/bin/sh", ["-c", `exec ${command}`], { stdio: ["pipe", "pipe", "ignore"] });
-  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin });
-  child.on("error", (error) => stream.destroy(error));
-  stream.on("close", () => child.kill());
+export function openProxyCommand(host: HostConfig, command: string): Duplex {
+  const child = spawn("/bin/sh", ["-c", `exec ${command}`], { stdio: "pipe" });
+  let [answered, said] = [false, ""];
+  const stream = new Duplex({
+    allowHalfOpen: false,
+    read: () => child.stdout.resume(),
+    // What can't be written is told by the command's end, which knows more.
+    write: (chunk, encoding, done) => child.stdin.write(chunk, encoding, () => done()),
+    final: (done) => child.stdin.end(() => done()),
+    destroy: (error, done) => {
+      child.kill();
+      // A child of its own may still hold them, and would keep ds4 from ending.
+      for (const end of [child.stdin, child.stdout, child.stderr]) end.destroy();
+      done(error);
+    },
+  });
+  child.stdin.on("error", () => {});
+  child.stdout.on("data", (chunk) => {
+    answered = true;
+    if (!stream.push(chunk)) child.stdout.pause();
+  });
+  child.stdout.on("end", () => {
+    if (answered) stream.push(null);
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-1000);
+  });
+  child.on("error", (error) => stream.destroy(proxyFailure(host, error.message)));
+  child.on("close", (code, signal) => {
+    if (answered || stream.destroyed) return;
+    const line = said
+      .trim()
+      .split(/[\r\n]+/)
+      .at(-1);
+    stream.destroy(
+      proxyFailure(host, line?.slice(-200) || `it ended with ${signal ?? `exit status ${code}`}`),
+    );
+  });
   return stream;
 }

@@ -211,8 +211,36 @@ describe("a ProxyCommand", () => {
     await shell.close();
   });
 
-  it("that ends is an error", async () => {
-    const { options } = makeHome(config(1, "  ProxyCommand false\n"));
-    expect(await failure(connect("vps", options))).toMatchObject({ host: "vps" });
+  it.each([
+    ["false", "it ended with exit status 1"],
+    ["true", "it ended with exit status 0"],
+    ["no-such-command-of-ours", "not found"],
+    ["sh -c 'echo one >&2; printf \"no \\033[1mway\\r\\n\" >&2; exit 3'", ": no \\x1b[1mway"],
+    ["sh -c 'cat >/dev/null & exec >&-; sleep 0.2; echo late >&2; exit 3'", ": late"],
+  ])("that fails (%s) is tried again, and then its own words are shown", async (command, why) => {
+    const notices: string[] = [];
+    const { options } = makeHome(config(1, `  ProxyCommand ${command}\n`), {
+      retries: 1,
+      onNotice: (text) => notices.push(text),
+    });
+    const error = await failure(connect("vps", options));
+    expect(error).toMatchObject({ host: "vps", kind: "unreachable" });
+    expect(error.message).toMatch(/^vps: the ProxyCommand failed: [^\n]{1,300}$/);
+    expect(error.message.endsWith(why)).toBe(true);
+    expect(notices).toHaveLength(1);
+  });
+
+  it("that says very much on standard error is shown by its end", async () => {
+    const noise = `${process.execPath} -e "process.stderr.write('x'.repeat(1e6) + 'end'); process.exitCode = 1"`;
+    const { options } = makeHome(config(1, `  ProxyCommand ${noise}\n`));
+    expect((await failure(connect("vps", options))).message).toMatch(/: x{197}end$/);
+  });
+
+  it("that breaks off later loses the connection", async () => {
+    const { port } = await startServer();
+    const relay = `const s=require('net').connect(%p,'%h');process.stdin.pipe(s).pipe(process.stdout);setTimeout(()=>process.exit(1),700)`;
+    const { options } = makeHome(config(port, `  ProxyCommand ${process.execPath} -e "${relay}"\n`));
+    const shell = await connect("vps", options);
+    await expect(shell.run("sleep 5")).rejects.toThrow("the connection to vps was lost");
   });
 });
