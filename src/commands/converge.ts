@@ -1,3 +1,4 @@
+import { chalkStderr } from "chalk";
 import type { SitePlan, Target } from "../converge/plan-site.js";
 import type { Reading } from "../converge/read.js";
 import { Ds4Error } from "../core/errors.js";
@@ -46,12 +47,13 @@ export async function converge(
   const { lease } = session;
   if (lease === undefined) throw new Error("a change without the hosts' locks");
   const { command, reading, target, plan, design } = decision;
-  if (!options.json) {
+  const prompt = options.yes ? undefined : terminalPrompt(progress);
+  // Nobody is asked about what was not shown, with --json either.
+  if (!options.json || prompt !== undefined) {
     const notes = (design?.notes ?? []).map((note) => `note: ${note}\n`).join("");
-    process.stderr.write(`\n${describePlan(plan, "plan")}\n${notes}\n`);
+    process.stderr.write(`\n${describePlan(plan, "plan", chalkStderr)}\n${notes}\n`);
   }
   if (!options.yes) {
-    const prompt = terminalPrompt(progress);
     if (prompt === undefined) {
       throw new Ds4Error("nobody is there to be asked, and nothing was changed", {
         hint: "add --yes to make the changes without a question",

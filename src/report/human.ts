@@ -1,4 +1,4 @@
-import chalk from "chalk";
+import chalk, { type ChalkInstance } from "chalk";
 import type { SitePlan } from "../converge/plan-site.js";
 import type { StepChange } from "../core/plan.js";
 import { printable } from "../core/printable.js";
@@ -7,25 +7,29 @@ import { hostEntries } from "../core/step.js";
 import type { Proof } from "../proof/judge.js";
 import type { Result } from "./result.js";
 
-/** The plan as a person reads it: what is made, changed and removed on each host. */
-export function describePlan(plan: SitePlan, direction: "plan" | "drift"): string {
+/** The plan as a person reads it: what is made, changed and removed on each host. `paint` is of the stream it goes to. */
+export function describePlan(
+  plan: SitePlan,
+  direction: "plan" | "drift",
+  paint: ChalkInstance = chalk,
+): string {
   return hostEntries(plan)
     .flatMap(([host, { changes }]) =>
       changes.length === 0
         ? []
         : [
-            chalk.bold(host),
-            ...changes.flatMap((change) => describeChange(change, direction).map((l) => `  ${l}`)),
+            paint.bold(host),
+            ...changes.flatMap((change) => describeChange(change, direction, paint).map((l) => `  ${l}`)),
           ],
     )
     .join("\n");
 }
 
 /** What was shown, one line for each. */
-export function describeProofs(proofs: readonly Proof[]): string {
+export function describeProofs(proofs: readonly Proof[], paint: ChalkInstance = chalk): string {
   return proofs
     .map(({ name, proved, seen }) => {
-      const mark = proved === undefined ? chalk.dim("-") : proved ? chalk.green("✔") : chalk.red("✖");
+      const mark = proved === undefined ? paint.dim("-") : proved ? paint.green("✔") : paint.red("✖");
       return `  ${mark} ${name}${proved === undefined ? " (not proved)" : ""}: ${printable(seen)}`;
     })
     .join("\n");
@@ -44,55 +48,62 @@ export function describeUnconfirmed(waiting: NonNullable<Result["unconfirmed"]>,
   ].join("\n");
 }
 
-function describeChange(change: StepChange, direction: "plan" | "drift"): readonly string[] {
+function describeChange(
+  change: StepChange,
+  direction: "plan" | "drift",
+  paint: ChalkInstance,
+): readonly string[] {
   const { from, to } = change;
   const name = printable(`${change.step} ${change.id}`);
-  const layer = chalk.dim(` (${change.layer === "live" ? "live" : "for the next boot"})`);
+  const layer = paint.dim(` (${change.layer === "live" ? "live" : "for the next boot"})`);
   const tail = direction === "drift" ? layer : "";
   if (from === undefined) {
     return direction === "drift"
-      ? [`${chalk.red("missing")}  ${name}${tail}`]
-      : [`${chalk.green("+")} ${name}${summary(to)}`];
+      ? [`${paint.red("missing")}  ${name}${tail}`]
+      : [`${paint.green("+")} ${name}${summary(to, paint)}`];
   }
   if (to === undefined) {
     return direction === "drift"
-      ? [`${chalk.red("too much")} ${name}${tail}`]
-      : [`${chalk.red("-")} ${name}`];
+      ? [`${paint.red("too much")} ${name}${tail}`]
+      : [`${paint.red("-")} ${name}`];
   }
   const title =
-    direction === "drift" ? `${chalk.red("differs")}  ${name}${tail}` : `${chalk.yellow("~")} ${name}`;
-  return [title, ...changedFields(change).flatMap((field) => describeField(field, from[field], to[field]))];
+    direction === "drift" ? `${paint.red("differs")}  ${name}${tail}` : `${paint.yellow("~")} ${name}`;
+  return [
+    title,
+    ...changedFields(change).flatMap((field) => describeField(field, from[field], to[field], paint)),
+  ];
 }
 
 /** The one-line form of a small state; a file's content and a chain's rules are too long for it. */
-function summary(state: State | undefined): string {
+function summary(state: State | undefined, paint: ChalkInstance): string {
   const fields = Object.entries(state ?? {}).filter(([name]) => name !== ".type");
   const text = fields
     .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(" ") : value}`)
     .join(", ");
-  return text.includes("\n") || text.length > 90 ? "" : chalk.dim(`  ${printable(text)}`);
+  return text.includes("\n") || text.length > 90 ? "" : paint.dim(`  ${printable(text)}`);
 }
 
 type Value = State[string] | undefined;
 
 /** What differs in a field: line by line where it is a text or a list. */
-function describeField(name: string, from: Value, to: Value): readonly string[] {
+function describeField(name: string, from: Value, to: Value, paint: ChalkInstance): readonly string[] {
   const lines = (value: Value): readonly string[] =>
     value === undefined
       ? []
       : (Array.isArray(value) ? value : String(value).replace(/\n$/, "").split("\n")).map(printable);
   const [old, wanted] = [lines(from), lines(to)];
   if (old.length <= 1 && wanted.length <= 1) {
-    return [`    ${name}: ${chalk.red(show(from))} -> ${chalk.green(show(to))}`];
+    return [`    ${name}: ${paint.red(show(from))} -> ${paint.green(show(to))}`];
   }
   const gone = old.filter((line) => !wanted.includes(line));
   const missing = wanted.filter((line) => !old.includes(line));
   const other =
-    gone.length + missing.length === 0 ? [chalk.dim("      other order, or something doubled")] : [];
+    gone.length + missing.length === 0 ? [paint.dim("      other order, or something doubled")] : [];
   return [
     `    ${name}:`,
-    ...gone.map((line) => chalk.red(`      - ${line}`)),
-    ...missing.map((line) => chalk.green(`      + ${line}`)),
+    ...gone.map((line) => paint.red(`      - ${line}`)),
+    ...missing.map((line) => paint.green(`      + ${line}`)),
     ...other,
   ];
 }

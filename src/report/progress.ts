@@ -1,4 +1,4 @@
-import chalk from "chalk";
+import { chalkStderr as chalk } from "chalk";
 import type { HostName } from "../core/step.js";
 import { inWords } from "./words.js";
 
