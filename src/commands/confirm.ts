@@ -25,6 +25,7 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
         const text = `${chalk.green("✔")} nothing to do: no change waits to be confirmed`;
         return { result: "nothing-to-do", exitCode: 0, changes: [], notes: [], text };
       }
+      const deadline = Date.now() + armed.secondsLeft * 1000;
       await waitForItsRun(site, shells, progress);
       const aim = armed.command === "apply" ? aimFor(site, reading) : aimForNothing(site, reading);
       const undertaking = {
@@ -32,9 +33,9 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
         ...aim,
         before: reading,
         arming: armed,
-        confirmWithin: armed.secondsLeft,
+        // What the waiting has left of it.
+        confirmWithin: Math.max(0, Math.floor((deadline - Date.now()) / 1000)),
       };
-      const deadline = Date.now() + armed.secondsLeft * 1000;
       const proofs = await unlessSetBack(site, async () => {
         const shown = await progress.task("all", "prove", () => proveOrFail(undertaking, shells, undefined));
         await progress.task("all", "confirm", () => confirmAll(undertaking, session, shells, deadline));
