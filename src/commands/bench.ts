@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { access, constants, open, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type Load, type Miss, portOf, type Way } from "../bench/line.js";
 import { relayScript, stopRelay } from "../bench/relay.js";
 import { longestSeconds, runLine } from "../bench/run-line.js";
@@ -31,8 +32,10 @@ export type BenchOptions = CommonOptions & {
 
 /** `ds4 bench`: compares the ways to the home server, from this machine or another one. Nothing of it stays. */
 export function bench(name: string | undefined, options: BenchOptions): Promise<0 | 1 | 2> {
-  return runCommand("bench", name, options, (site, progress) => {
+  return runCommand("bench", name, options, async (site, progress) => {
     const load = readLoad(options, serversOf(site)[0] ?? "");
+    const file = options.samples ?? `ds4-bench-${site.name}.json`;
+    await checkWritable(file);
     return withHosts(site, options, progress, { expectedRuns: 3 }, async (session) => {
       const { plan, design } = aimFor(site, session.reading);
       if (countChanges(plan) > 0) {
@@ -71,13 +74,16 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
       );
       const { samples, misses, ways } = measured;
       if (samples.length === 0) throw nothingMeasured(misses);
-      const file = options.samples ?? `ds4-bench-${site.name}.json`;
       const at = new Date().toISOString();
-      await writeFile(
+      const kept = await writeFile(
         file,
         `${JSON.stringify({ site: site.name, at, url: load.url.href, ways, samples, misses }, null, 1)}\n`,
+      ).then(
+        () => `all ${samples.length} values are in ${file}`,
+        // What they come to is shown all the same.
+        (error: Error) => `the ${samples.length} values could not be kept in ${file}: ${error.message}`,
       );
-      notes.push(...describeMisses(misses), `all ${samples.length} values are in ${file}`);
+      notes.push(...describeMisses(misses), kept);
       const summaries = summarize(
         samples,
         ways.map((way) => way.name),
@@ -94,6 +100,23 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
       };
     });
   });
+}
+
+/** Before all the measuring, whose values it is to hold. @throws Ds4Error where it can't be written */
+async function checkWritable(file: string): Promise<void> {
+  try {
+    await open(file, "r+")
+      .then((handle) => handle.close())
+      .catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOENT") throw error;
+        return access(dirname(file), constants.W_OK);
+      });
+  } catch (cause) {
+    throw new Ds4Error(`the values can't be kept in ${file}: ${(cause as Error).message}`, {
+      hint: "--samples names a file in a folder that is there, and that you may write to",
+      cause,
+    });
+  }
 }
 
 /** What is asked for. @throws Ds4Error for an option that can't be. */
