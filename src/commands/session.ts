@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { lockAndRead, type Reading, readHosts, type Shells } from "../converge/read.js";
 import { type Lease, leaseSeconds, releaseLine, renewLines } from "../core/lock.js";
 import { group } from "../core/script.js";
@@ -9,6 +9,7 @@ import { findSite } from "../inventory/find.js";
 import { loadSite } from "../inventory/load.js";
 import { hostsOf, type Site } from "../inventory/site.js";
 import type { Progress } from "../report/progress.js";
+import { userName } from "../ssh/surroundings.js";
 import type { Connections } from "../transaction/undertaking.js";
 import { onInterrupt } from "./interrupt.js";
 import { terminalPrompt } from "./prompt.js";
@@ -103,7 +104,7 @@ function newLease(): Lease {
   const name = (text: string) => text.replace(/[^\x21-\x7e]/g, "").slice(0, 64);
   return {
     run: randomBytes(8).toString("hex"),
-    by: `${name(userInfo().username)}@${name(hostname())}`,
+    by: `${name(userName())}@${name(hostname())}`,
     since: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
   };
 }

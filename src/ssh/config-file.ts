@@ -22,7 +22,9 @@ export function readConfig(
   const userFolder = join(surroundings.home, ".ssh");
   const sources =
     file !== undefined
-      ? [{ path: file, folder: userFolder, required: true }]
+      ? file.toLowerCase() === "none" // no file at all, as with ssh
+        ? []
+        : [{ path: file, folder: userFolder, required: true }]
       : [
           { path: join(userFolder, "config"), folder: userFolder, required: false },
           {
@@ -55,7 +57,10 @@ class Reader {
     } catch (cause) {
       if (!required && ["ENOENT", "EACCES", "ENOTDIR"].includes((cause as NodeJS.ErrnoException).code ?? ""))
         return;
-      throw new Ds4Error(`can't read the ssh_config ${path}: ${(cause as Error).message}`, { cause });
+      throw new Ds4Error(`can't read the ssh_config ${path}: ${(cause as Error).message}`, {
+        hint: "It has to be a file that you may read; `-F none` does without one.",
+        cause,
+      });
     }
     this.#addLines(parse(text, path), folder, depth);
   }

@@ -11,11 +11,22 @@ export type Surroundings = {
 };
 
 export function realSurroundings(): Surroundings {
-  let user: string;
+  return { home: homeFolder(), user: userName(), environment: process.env, systemFolder: "/etc/ssh" };
+}
+
+// Both are unknown to Node where a container runs with a uid that has no passwd entry.
+export function userName(): string {
   try {
-    user = userInfo().username;
+    return userInfo().username;
   } catch {
-    user = process.env.USER ?? process.env.USERNAME ?? "root"; // a container's uid without a passwd entry
+    return process.env.USER ?? process.env.USERNAME ?? "root";
   }
-  return { home: homedir(), user, environment: process.env, systemFolder: "/etc/ssh" };
+}
+
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    return "/";
+  }
 }
