@@ -1,13 +1,34 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { Result } from "./report/result.js";
+
+// Whoever reads along may go away in the middle of a change (`| tee log` and Ctrl-C, a closed terminal): that must
+// not end ds4 before the hosts are back. Any other reason, such as a full disk, shows in the exit status.
+let lost = false;
+const ignore = ({ code }: NodeJS.ErrnoException) => {
+  lost ||= code !== "EPIPE" && code !== "EIO";
+};
+for (const stream of [process.stdout, process.stderr]) stream.on("error", ignore);
+process.on("exit", () => {
+  if (lost) process.exitCode = 1;
+});
+// chalk knows only FORCE_COLOR, which it reads when a command is imported.
+if (process.env.NO_COLOR) process.env.FORCE_COLOR = "0";
+// Also where the options are wrong, a program gets its one object, and nothing beside it.
+const json = process.argv.includes("--json");
 
 // Commands are imported when they run: `ds4 --help` answers at once.
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+const { version, engines } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+) as {
   version: string;
+  engines: { node: string };
 };
 
 const program = new Command("ds4")
+  .exitOverride()
+  .configureOutput(json ? { writeErr: () => {} } : {})
   .description("A real public IPv4 for a home behind DS-Lite or carrier-grade NAT.")
   .version(version)
   .showHelpAfterError("(ds4 --help shows what there is)")
@@ -23,7 +44,8 @@ function siteCommand(name: string, description: string): Command {
   return program
     .command(name)
     .description(description)
-    .argument("[site]", "name of the site")
+    .showHelpAfterError(`(ds4 ${name} --help shows what there is)`)
+    .argument("[site]", "name of the site, or its file")
     .addOption(new Option("-i, --inventory <folder>", "where the site files are").default("inventory"))
     .option("--json", "print one JSON object instead of text")
     .option("-F, --ssh-config <file>", "use this file instead of ~/.ssh/config")
@@ -45,11 +67,11 @@ const count = (flags: string, description: string, least: number, most: number, 
 const confirmWithin = () =>
   count(
     "--confirm-within <seconds>",
-    "when the hosts go back by themselves unless the change is proved",
+    "when the hosts go back by themselves unless the change is proved: 10 to 3600 (default: 60, or 240 where packages have to be installed)",
     10,
     3600,
     "seconds",
-  ).default(undefined, "60, or 240 where packages have to be installed");
+  );
 
 siteCommand("apply", "set up the hosts as the inventory says")
   .addOption(yes())
@@ -100,4 +122,44 @@ siteCommand("bench", "compare the ways to the home server, from this machine or 
     process.exitCode = await bench(site, options);
   });
 
-await program.parseAsync();
+/** Whether this is a Node.js that the packages which ds4 asks its questions with can run on. */
+function nodeFits(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  return engines.node.split(" || ").some((range) => {
+    const [first = 0, second = 0] = range.replace(/^\D+/, "").split(".").map(Number);
+    return major === first ? minor >= second : range.startsWith(">=") && major > first;
+  });
+}
+
+/** Prints what a command would with --json, where it could not even begin, or where ds4 is at fault. */
+async function printFailure(message: string, hint?: string): Promise<void> {
+  const { failedResult } = await import("./report/errors.js");
+  const first = process.argv.slice(2).find((argument) => !argument.startsWith("-"));
+  const named = program.commands.find((command) => command.name() === first)?.name() as Result["command"];
+  const result = failedResult(named, [{ message, ...(hint === undefined ? {} : { hint }) }]);
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+}
+
+try {
+  if (!nodeFits()) {
+    program
+      .showHelpAfterError(false)
+      .error(`error: ds4 needs Node.js ${engines.node}, and this is ${process.versions.node}`);
+  }
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = 1;
+  if (!(error instanceof CommanderError)) {
+    if (json) await printFailure(`ds4 itself is at fault: ${(error as Error).message}`);
+    throw error;
+  }
+  process.exitCode = error.exitCode;
+  if (json && error.exitCode !== 0) {
+    // Commander's own errors are those of the command line.
+    const hint =
+      error.code === "commander.error"
+        ? undefined
+        : "'ds4 --help' and 'ds4 COMMAND --help' show what there is";
+    await printFailure(error.message.replace(/^error: /, ""), hint);
+  }
+}

@@ -1,3 +1,4 @@
+import { chalkStderr } from "chalk";
 import { countChanges, type SitePlan } from "../converge/plan-site.js";
 import type { AnyReading } from "../converge/read.js";
 import { changedFields } from "../core/state.js";
@@ -5,7 +6,7 @@ import { hostEntries } from "../core/step.js";
 import { hostsOf, type Site, serversOf } from "../inventory/site.js";
 import type { SiteDesign } from "../modes/mode.js";
 import type { Proof } from "../proof/judge.js";
-import { describeErrors, listErrors } from "../report/errors.js";
+import { describeErrors, failedResult, listErrors } from "../report/errors.js";
 import { describeProofs } from "../report/human.js";
 import { liveProgress, type Progress, plainProgress, silent } from "../report/progress.js";
 import type { Result } from "../report/result.js";
@@ -23,7 +24,7 @@ export type Outcome = Omit<Result, "version" | "command" | "site" | "errors"> & 
  * 0 done or in sync, 1 failed, 2 there is something to change (`status` and `plan`).
  */
 export async function runCommand(
-  command: Result["command"],
+  command: NonNullable<Result["command"]>,
   name: string | undefined,
   options: CommonOptions,
   work: (site: Site, progress: Progress) => Promise<Outcome>,
@@ -41,20 +42,13 @@ export async function runCommand(
     const errors = listErrors(error);
     const proofs = error instanceof ChangeError ? error.proofs : [];
     if (options.json) {
-      const result: Result = {
-        version: 1,
-        command,
+      const result = failedResult(command, errors, {
         ...(site === undefined ? {} : { site: site.name }),
-        result: "failed",
-        exitCode: 1,
-        changes: [],
-        notes: [],
         ...(proofs.length === 0 ? {} : { proofs: listProofs(proofs) }),
-        errors,
-      };
+      });
       process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     } else {
-      const shown = proofs.length === 0 ? "" : `${describeProofs(proofs)}\n`;
+      const shown = proofs.length === 0 ? "" : `${describeProofs(proofs, chalkStderr)}\n`;
       process.stderr.write(`${shown}${describeErrors(errors)}\n`);
     }
     return 1;

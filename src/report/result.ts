@@ -10,7 +10,10 @@ const state = z.record(z.string(), value).describe("the fields of an item");
 export const resultSchema = z
   .object({
     version: z.literal(1),
-    command: z.enum(["apply", "status", "plan", "teardown", "confirm", "rollback", "bench"]),
+    command: z
+      .enum(["apply", "status", "plan", "teardown", "confirm", "rollback", "bench"])
+      .optional()
+      .describe("absent when none of them was named"),
     site: z.string().optional().describe("name of the site; absent when the inventory could not be read"),
     result: z
       .enum([

@@ -1,12 +1,20 @@
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leastLeft } from "../../../src/core/lock.js";
+import type { Shell } from "../../../src/core/shell.js";
 import { resultSchema } from "../../../src/report/result.js";
+import { recordedShell } from "../../cases/recorded-shell.js";
+import { type Behaviour, fakeHost, type Kind } from "../../unit/transaction/fake-host.js";
+import { startServer } from "../ssh/test-server.js";
 import { compileCli, type Ended, runCli } from "./run-cli.js";
 
-const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+const { version, engines } = JSON.parse(
+  readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
+);
 const folder = mkdtempSync(join(tmpdir(), "ds4-cli-"));
 let compiled = "";
 let cli = "";
@@ -43,6 +51,13 @@ function freePort(): Promise<number> {
 
 const ds4 = (...args: readonly string[]): Promise<Ended> => runCli(cli, folder, args);
 
+/** Has Node run this before ds4. */
+function preload(name: string, script: string) {
+  const file = join(folder, `${name}.cjs`);
+  writeFileSync(file, script);
+  return { env: { NODE_OPTIONS: `--require ${file}` } };
+}
+
 /** The one object on standard output, checked against the schema. */
 function result({ stdout, code }: Ended) {
   const value = resultSchema.parse(JSON.parse(stdout));
@@ -67,6 +82,9 @@ describe.concurrent("ds4", () => {
     for (const option of ["--yes", "--json", "--inventory", "--ssh-config", "--accept-new-host-key"]) {
       expect(stdout).toContain(option);
     }
+    const text = stdout.replaceAll(/\s+/g, " ");
+    expect(text).toContain("10 to 3600 (default: 60, or 240 where packages have to be installed)");
+    expect(text).toContain("name of the site, or its file");
   });
 
   it("--version is the package's", async ({ expect }) => {
@@ -84,11 +102,73 @@ describe.concurrent("ds4", () => {
     [["status", "--jsn"], "unknown option '--jsn'"],
     [["status", "bad", "more"], "too many arguments"],
     [["plan", "--yes"], "unknown option '--yes'"],
+    [["plan", "--yes"], "(ds4 plan --help shows what there is)"],
   ])("%j is refused with the reason, on standard error", async (args, reason) => {
     const { stdout, stderr, code } = await ds4(...args);
     expect({ stdout, code }).toEqual({ stdout: "", code: 1 });
     expect(stderr).toContain(reason);
     expect(stderr).toContain("--help");
+  });
+
+  it.each([
+    [["plan", "--bogus", "--json"], "plan", "unknown option '--bogus'"],
+    [["apply", "--json", "--confirm-within", "5"], "apply", "It takes whole seconds, from 10 to 3600."],
+    [["status", "bad", "more", "--json"], "status", "too many arguments"],
+    [["aply", "--json"], undefined, "unknown command 'aply'"],
+    [["bench", "closed", "--json", "--samples", "/nonexistent/x.json"], "bench", "/nonexistent/x.json"],
+    [["bench", "closed", "--json", "--samples", "inventory"], "bench", "EISDIR"],
+  ])("%j is refused with one object, and nothing else", async (args, command, reason) => {
+    const ended = await ds4(...args);
+    expect(ended).toMatchObject({ stderr: "", code: 1 });
+    const refused = result(ended);
+    expect(refused).toMatchObject({ result: "failed", errors: [{ hint: expect.any(String) }] });
+    expect(refused.command).toBe(command);
+    expect(refused.errors[0]?.message).toContain(reason);
+  });
+
+  it("--json says also what is ds4's own fault, beside the stack", async ({ expect }) => {
+    const { env } = preload(
+      "fault",
+      "JSON.stringify = ((real) => (v, ...a) => { if (v?.site) throw new TypeError('oops'); return real(v, ...a); })(JSON.stringify);",
+    );
+    const ended = await runCli(cli, folder, ["status", "closed", "--json"], env);
+    expect(result(ended).errors).toEqual([{ message: "ds4 itself is at fault: oops" }]);
+    expect(ended.stderr).toContain("    at ");
+  });
+
+  it("a Node.js that is too old is named in one line, before anything else", async ({ expect }) => {
+    const { env } = preload(
+      "old",
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: process.env.DS4_NODE } });",
+    );
+    const status = (node: string) => runCli(cli, folder, ["status", "bad"], { ...env, DS4_NODE: node });
+    for (const node of ["20.16.0", "21.7.3", "22.12.0"]) {
+      expect(await status(node)).toEqual({
+        stdout: "",
+        stderr: `error: ds4 needs Node.js ${engines.node}, and this is ${node}\n`,
+        code: 1,
+      });
+    }
+    for (const node of ["20.17.0", "24.0.0"]) {
+      expect((await status(node)).stderr).toContain("bad.yaml");
+    }
+  });
+
+  it("does without a passwd entry, and without HOME", async ({ expect }) => {
+    const { env } = preload(
+      "nobody",
+      `const os = require("node:os");
+os.userInfo = os.homedir = () => { throw new Error("A system error occurred"); };
+require("node:module").syncBuiltinESMExports();`,
+    );
+    const { stderr } = await runCli(cli, folder, ["status", "closed"], env);
+    expect(stderr.match(/^error: .* refuses the connection$/gm)).toHaveLength(2);
+  });
+
+  it("a mistake with -F is said once, and `-F none` is none", async ({ expect }) => {
+    const { stderr } = await ds4("status", "closed", "-F", "missing");
+    expect(stderr.match(/^error: .*\n {2}→ .*-F none/gm)).toHaveLength(1);
+    expect((await ds4("status", "closed", "-F", "none")).stderr).toContain("refuses the connection");
   });
 
   it("says where an inventory is wrong, all of it, and prints no result", async ({ expect }) => {
@@ -151,4 +231,122 @@ describe.concurrent("ds4", () => {
     const { stderr } = await runCli(cli, folder, ["status", "bad"], env);
     expect(stderr.includes("\u001b[")).toBe(coloured);
   });
+});
+
+describe.skipIf(spawnSync("script", ["--version"]).status !== 0)("on a terminal, ds4", () => {
+  /** What a command line with `ds4` in it shows there. */
+  const shown = (line: string) => {
+    const command = line.replace("ds4", `'${process.execPath}' '${cli}'`);
+    const env = { PATH: process.env.PATH ?? "", HOME: folder, TERM: "xterm" };
+    return spawnSync("script", ["-qec", command, "/dev/null"], { cwd: folder, env, encoding: "utf8" }).stdout;
+  };
+  const escapes = "\u001b[";
+
+  it("colours, but not with NO_COLOR", () => {
+    expect(shown("ds4 status bad")).toContain(escapes);
+    expect(shown("NO_COLOR= ds4 status bad")).toContain(escapes);
+    expect(shown("NO_COLOR=1 ds4 status bad")).not.toContain(escapes);
+  });
+
+  it("colours what goes to standard error as standard error is, not as standard output", () => {
+    shown("ds4 status bad 2>err.txt");
+    expect(readFileSync(join(folder, "err.txt"), "utf8")).toMatch(/^error: /);
+    expect(shown("ds4 status bad | cat")).toContain(escapes);
+  });
+});
+
+/** Hosts as recorded in `state`, behind SSH servers, and a site of theirs. `scripted` answers what no recording has. */
+async function serve(
+  state: "fresh" | "in-sync",
+  behaviour: Behaviour,
+  scripted: (script: string, stdout: string) => string = (_, stdout) => stdout,
+) {
+  const hosts = (["vps", "router"] as const).map((label) => fakeHost(label, [state, "in-sync"], behaviour));
+  const run = async ({ label, run }: Shell, script: string) => {
+    const marker = /@@[0-9a-f]{12} /.exec(script)?.[0];
+    if (marker === undefined && script.includes("ping -6"))
+      return recordedShell(state, label as "vps").run(script);
+    if (marker === undefined && !/undo|switch|@ds4 /.test(script)) return { stdout: "", stderr: "", code: 0 };
+    const lock = marker === undefined ? "" : `${marker}lock\ntaken\n${marker}= 0\n`;
+    const read = await run(script);
+    return { ...read, stdout: lock + read.stdout };
+  };
+  const ports: number[] = [];
+  for (const host of hosts) {
+    const { port } = await startServer({
+      onExec: (_, accept) => {
+        const channel = accept();
+        let script = "";
+        channel.on("error", () => {});
+        channel.on("data", (data: Buffer) => {
+          script += data;
+        });
+        channel.on("end", async () => {
+          const { stdout, stderr, code } = await run(host, script);
+          channel.write(scripted(script, stdout));
+          channel.stderr.write(stderr);
+          channel.exit(code);
+          channel.end();
+        });
+      },
+    });
+    ports.push(port);
+  }
+  const [vps, router] = ports.map((port) => `{ ssh: "ssh://root@127.0.0.1:${port}" }`);
+  const site = join(folder, "lab.yaml"); // as the recorded hosts name it
+  writeFileSync(site, `vps: ${vps}\nrouter: ${router}\nserver: 192.168.1.210\n`);
+  return { hosts, args: [site, "--accept-new-host-key"] };
+}
+
+describe("when nobody reads along any more, ds4", () => {
+  it("takes a change back all the same", async () => {
+    const closing: { now?: () => void } = {};
+    const arm = () => {
+      closing.now?.();
+      return {};
+    };
+    const { hosts, args } = await serve("fresh", { arm, change: () => ({ code: 1 }) });
+    const child = spawn(process.execPath, [cli, "apply", ...args, "--yes"], {
+      cwd: folder,
+      env: { PATH: process.env.PATH ?? "", HOME: folder },
+    });
+    let said = "";
+    child.stderr.on("data", (data: Buffer) => {
+      said += data;
+    });
+    closing.now = () => {
+      for (const stream of [child.stdout, child.stderr]) stream.destroy();
+    };
+    const code = await new Promise((resolve) => child.on("exit", resolve));
+    expect(said).toContain("arming");
+    expect(code).toBe(1);
+    for (const { ran } of hosts) expect(ran).toContain<Kind>("undo");
+  });
+
+  it("ends as it would have", async () => {
+    const child = spawn(process.execPath, [cli, "status", "closed", "--json"], {
+      cwd: folder,
+      env: { PATH: process.env.PATH ?? "", HOME: folder },
+    });
+    child.stdout.destroy();
+    let said = "";
+    child.stderr.on("data", (data: Buffer) => {
+      said += data;
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect({ said, code }).toEqual({ said: "", code: 1 });
+  });
+});
+
+it("a confirmation has no more time than its run's lock has left of it", async () => {
+  let asked = 0;
+  const { args } = await serve("in-sync", { confirm: () => ({ code: 3 }) }, (script, stdout) => {
+    // 100 s are left, and that run can't be told to be dead for 2 s more.
+    if (script.includes('echo "left=')) return asked++ === 0 ? `by=me@laptop\nleft=${leastLeft + 2}\n` : "";
+    const armed =
+      "run=0123abcd\ncommand=apply\nhosts=vps,router\nby=me@laptop\nsince=now\nuntil=1100\nuptime=1000";
+    return stdout.replace(/(@@\w+ switch\n)/, `$1${armed}\n`);
+  });
+  const { stderr } = await ds4("confirm", ...args);
+  expect(stderr).toMatch(/the vps went back before this was confirmed \(after 9[5-8] s/);
 });

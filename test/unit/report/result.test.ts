@@ -64,6 +64,11 @@ describe("the errors of a command", () => {
     expect(text).toContain("error: plain");
   });
 
+  it("are said once where both hosts have the same", () => {
+    const wrong = () => new Ds4Error("can't read the ssh_config x", { hint: "is it there?" });
+    expect(listErrors(new AggregateError([wrong(), wrong(), new Ds4Error("other")]))).toHaveLength(2);
+  });
+
   it("are never made of a bug, which shows its stack", () => {
     expect(() => listErrors(new TypeError("oops"))).toThrow(TypeError);
     expect(() => listErrors(new AggregateError([new Ds4Error("x"), new TypeError("oops")]))).toThrow(
