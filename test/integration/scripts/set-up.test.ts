@@ -46,7 +46,7 @@ async function makeMachine({ strange = false } = {}) {
     string,
     string,
   ];
-  write(join(bin, "node"), "#!/bin/sh\necho 18.19.1\n");
+  write(join(bin, "node"), '#!/bin/sh\n[ "$1" != -e ] || exit 1\necho 18.19.1\n');
   write(join(bin, "npm"), '#!/bin/sh\necho "$OLD_NPM_SAYS"\n');
   for (const name of ["apt-get", "sudo"]) write(join(bin, name), "#!/bin/sh\nexit 1\n");
   const log =
