@@ -230,9 +230,10 @@ export const zone = text((value) =>
 
 function whole(check: (value: number) => Wrong) {
   return z.number().check((context) => {
+    const near = Math.round(context.value);
     const wrong = Number.isInteger(context.value)
       ? check(context.value)
-      : { message: "is no whole number", hint: `Write ${Math.round(context.value)}, for example.` };
+      : { message: "is no whole number", hint: check(near)?.hint ?? `Write ${near}, for example.` };
     if (wrong !== undefined)
       context.issues.push({
         code: "custom",

@@ -117,7 +117,7 @@ function explainType(name: string, expected: string, value: unknown): { message:
   return expected === "number"
     ? {
         message: `${name}: ${describe(value)} isn't a number`,
-        hint: `Write it without quotes, such as \`${example}\`.`,
+        hint: `Write ${typeof value === "string" && /^\d+$/.test(value) ? "it without quotes" : "one"}, such as \`${example}\`.`,
       }
     : {
         message: `${name}: must be text, and isn't ${describe(value)}`,
@@ -128,11 +128,13 @@ function explainType(name: string, expected: string, value: unknown): { message:
 function explainUnknownKey(section: string, key: string): { message: string; hint: string } {
   const message = `${section === "" ? "" : `${section}: `}there is no key ${quote(key)}`;
   const siblings = keysUnder(section);
-  const meant = nearest(key, siblings);
+  const named = (like: (last: string) => boolean) =>
+    [...PATHS, ...SECTIONS].filter((path) => path.includes(".") && like(path.split(".").at(-1)!));
+  // That very key at another place comes before one here that is like it.
+  const exact = named((last) => last === key);
+  const meant = exact.length > 0 ? undefined : nearest(key, siblings);
   if (meant !== undefined) return { message, hint: `Did you mean ${meant}?` };
-  const elsewhere = [...PATHS, ...SECTIONS].filter(
-    (path) => path.includes(".") && nearest(key, [path.split(".").at(-1)!]) !== undefined,
-  );
+  const elsewhere = exact.length > 0 ? exact : named((last) => nearest(key, [last]) !== undefined);
   if (elsewhere.length > 0) return { message, hint: `Did you mean ${elsewhere.join(" or ")}?` };
   return { message, hint: `The keys here are ${siblings.join(", ")}.` };
 }
@@ -160,6 +162,6 @@ function describe(value: unknown): string {
 }
 
 function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}…"` : text;
 }

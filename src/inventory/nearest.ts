@@ -1,11 +1,18 @@
-/** The candidate that was probably meant by `text`, or undefined when none is close. */
+/** The candidate that was probably meant by `text`, or undefined when none is close. Case and punctuation count for nothing. */
 export function nearest(text: string, candidates: readonly string[]): string | undefined {
   const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const letters = (name: string) => [...new Set(name)].sort().join("");
   const typed = plain(text.slice(0, 64));
   let best: { candidate: string; distance: number } | undefined;
   for (const candidate of candidates) {
     const distance = editDistance(typed, plain(candidate));
-    if (distance <= Math.max(1, Math.floor(candidate.length / 3)) && distance < (best?.distance ?? Infinity))
+    // Of three letters, another one makes another word: wan isn't lan.
+    const close = candidate.length > 3 || letters(typed) === letters(plain(candidate));
+    if (
+      close &&
+      distance <= Math.max(1, Math.floor(candidate.length / 3)) &&
+      distance < (best?.distance ?? Infinity)
+    )
       best = { candidate, distance };
   }
   return best?.candidate;

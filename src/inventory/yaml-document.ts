@@ -39,10 +39,22 @@ export function readYaml(text: string): YamlDocument | { problems: Problem[] } {
   if (document === undefined) return { problems: [emptyFile] };
   if (second !== undefined)
     return {
-      problems: [{ ...at(second.range[0]), message: "a second document starts here: a file is one site" }],
+      problems: [
+        {
+          ...at(second.range[0]),
+          message: "a second document starts here: a file is one site",
+          hint: "Take the `---` away, or give the second one a file of its own.",
+        },
+      ],
     };
 
-  const problems: Problem[] = [...document.errors, ...document.warnings].map((error) => ({
+  // Of tags, those that it knows are looked at below, too.
+  const errors = [...document.errors, ...document.warnings].filter(
+    ({ code }) => code !== "TAG_RESOLVE_FAILED",
+  );
+  // What else is wrong comes of these.
+  const tabs = errors.filter(({ code }) => code === "TAB_AS_INDENT");
+  const problems: Problem[] = (tabs.length > 0 ? tabs : errors).map((error) => ({
     ...at(startOfQuoted(document, error) ?? error.pos[0]),
     ...explain(error.code, error.message),
   }));
@@ -57,6 +69,13 @@ export function readYaml(text: string): YamlDocument | { problems: Problem[] } {
       problems.push({
         ...at((node.key as Node | null)?.range?.[0] ?? 0),
         message: "a key must be plain text",
+        hint: "The keys are words, such as vps, router and server.",
+      });
+    if (!isPair(node) && (node as Node | null)?.tag !== undefined)
+      problems.push({
+        ...at((node as Node).range?.[0] ?? 0),
+        message: "tags aren't supported here",
+        hint: "Leave the tag out.",
       });
   });
   if (problems.length > 0) return { problems };
@@ -118,8 +137,6 @@ const emptyFile: Problem = {
 function explain(code: string, message: string): { message: string; hint?: string } {
   if (code === "DUPLICATE_KEY") return { message: "this key is there twice", hint: "Delete one of them." };
   if (code === "TAB_AS_INDENT") return { message: "a tab indents this line", hint: "YAML wants spaces." };
-  if (code === "TAG_RESOLVE_FAILED")
-    return { message: `a tag that means nothing here (${message})`, hint: "Leave the tag out." };
   if (
     code === "MISSING_CHAR" ||
     code === "BAD_INDENT" ||

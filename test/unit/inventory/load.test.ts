@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { Ds4Error } from "../../../src/core/errors.js";
+import { Ds4Error, type InventoryError } from "../../../src/core/errors.js";
 import { loadSite, parseSite } from "../../../src/inventory/load.js";
 import { serversOf } from "../../../src/inventory/site.js";
 
@@ -95,5 +95,48 @@ describe("an inventory file", () => {
   it("that can't be read is a Ds4Error that names it", async () => {
     await expect(loadSite("/nonexistent/home.yaml")).rejects.toThrow(Ds4Error);
     await expect(loadSite("/nonexistent/home.yaml")).rejects.toThrow(/\/nonexistent\/home\.yaml/);
+  });
+});
+
+describe("what is wrong with a file leads to one thing to write", () => {
+  const wrong = (text: string) => {
+    try {
+      parseSite(text, "home.yaml");
+    } catch (error) {
+      return (error as InventoryError).problems.map(
+        ({ line, message, hint }) => `${line}: ${message} -> ${hint}`,
+      );
+    }
+    return expect.unreachable("it was accepted");
+  };
+  const site = (...lines: readonly string[]) =>
+    ["vps: { ssh: a }", "router: { ssh: b }", "server: 192.168.1.2", ...lines, ""].join("\n");
+
+  it.each([
+    [
+      "vps:\n\tssh: a\nrouter:\n\tssh: b\n",
+      [2, 4].map((line) => `${line}: a tab indents this line -> YAML wants spaces.`),
+    ],
+    [
+      "vps: { ssh: a }\nrouter: { ssh: b, wan: wan }\nserver: 192.168.1.2\n",
+      ['2: router: there is no key "wan" -> Did you mean router.zones.wan?'],
+    ],
+    [
+      "vps: { sssh: a }\nrouter: { ssh: b }\nserver: 192.168.1.2\n",
+      ['1: vps: there is no key "sssh" -> Did you mean ssh?'],
+    ],
+    [
+      site("tunnel: { table: 254.4 }"),
+      [
+        "4: tunnel.table: 254.4 is no whole number -> Write a free table's number, such as 42, or leave the key out.",
+      ],
+    ],
+    [
+      site("tunnel: { table: main }"),
+      ['4: tunnel.table: the text "main" isn\'t a number -> Write one, such as `table: 42`.'],
+    ],
+    [site("tunnel: !!omap [name: x]"), ["4: tags aren't supported here -> Leave the tag out."]],
+  ])("%j", (text, problems) => {
+    expect(wrong(text)).toEqual(problems);
   });
 });
