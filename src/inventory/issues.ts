@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { examplePath } from "./example.js";
 import { fields } from "./fields.js";
 import { nearest } from "./nearest.js";
 import type { Problem, YamlDocument } from "./yaml-document.js";
@@ -103,7 +104,7 @@ function explainType(name: string, expected: string, value: unknown): { message:
     if (name === "")
       return {
         message: "the file isn't `key: value` lines",
-        hint: "Copy inventory/example.yaml and change it.",
+        hint: `Copy ${examplePath()} and change it.`,
       };
     const keys = PATHS.filter((path) => path.startsWith(`${name}.`)).map((path) =>
       path.slice(name.length + 1),

@@ -14,7 +14,12 @@ export async function loadSite(file: string): Promise<Site> {
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    throw new Ds4Error(`can't read the inventory ${file}: ${(cause as Error).message}`, { cause });
+    const { code = "", message } = cause as NodeJS.ErrnoException;
+    const why = { EISDIR: "it is a folder", EACCES: "you may not read it", ENOENT: "it isn't there" }[code];
+    throw new Ds4Error(`can't read the inventory ${file}: ${why ?? message}`, {
+      hint: "A site is a text file: check its name, and who may read it ('ls -l').",
+      cause,
+    });
   }
   return parseSite(text, file);
 }

@@ -12,6 +12,7 @@ import {
   type YAMLError,
 } from "yaml";
 import type { InventoryProblem } from "../core/errors.js";
+import { examplePath } from "./example.js";
 
 export type Position = { readonly line: number; readonly column: number };
 export type Problem = Omit<InventoryProblem, "file">;
@@ -131,7 +132,7 @@ const emptyFile: Problem = {
   line: 1,
   column: 1,
   message: "the file is empty",
-  hint: "Copy inventory/example.yaml and change it: vps.ssh, router.ssh and server are required.",
+  hint: `Copy ${examplePath()} and change it: vps.ssh, router.ssh and server are required.`,
 };
 
 function explain(code: string, message: string): { message: string; hint?: string } {

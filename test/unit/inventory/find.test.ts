@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { findSite, siteNames } from "../../../src/inventory/find.js";
+import { findSite, siteFiles } from "../../../src/inventory/find.js";
 
 let folder: string;
 beforeEach(() => {
@@ -26,7 +26,8 @@ describe("finding a site", () => {
       "notes.txt",
     );
     expect(await findSite(folder)).toBe(join(folder, "home.yaml"));
-    expect(await siteNames(folder)).toEqual(["example", "example-forward", "example-relay", "home", "lab"]);
+    const names = ["example", "example-forward", "example-relay", "home", "lab"];
+    expect([...(await siteFiles(folder)).keys()]).toEqual(names);
   });
 
   it("asks for a name when there are several", async () => {
@@ -47,6 +48,19 @@ describe("finding a site", () => {
     expect(await findSite(folder, "lab")).toBe(join(folder, "lab.yaml"));
     expect(await findSite("elsewhere", join(folder, "home.yaml"))).toBe(join(folder, "home.yaml"));
     await expect(findSite(folder, "../home.yaml")).rejects.toThrow("there is no inventory file ../home.yaml");
+  });
+
+  it("takes a .yml, a file's name without its folder, and not two of one name", async () => {
+    add("home.yml");
+    expect(await findSite(folder)).toBe(join(folder, "home.yml"));
+    expect(await findSite(folder, "home")).toBe(join(folder, "home.yml"));
+    expect(await findSite(folder, "home.yml")).toBe(join(folder, "home.yml"));
+    add("home.yaml");
+    await expect(findSite(folder)).rejects.toThrow("there are two files of the site home: ");
+  });
+
+  it("says what is no file", async () => {
+    await expect(findSite("elsewhere", folder.replace(/$/, "/"))).rejects.toThrow("is no file");
   });
 
   it("proposes the name that was probably meant", async () => {
