@@ -116,7 +116,7 @@ describe("a server whose own connections leave by the provider", () => {
       server: good.map(named),
       lan2: [],
       provider: [],
-      router: { reached: 0 },
+      home: { reached: 0 },
     });
     expect(seen.uplink.filter((name) => !good.map(named).includes(name))).toEqual([]);
   });
