@@ -1,3 +1,4 @@
+import { stringify } from "yaml";
 import type { z } from "zod";
 import { examplePath } from "./example.js";
 import { fields } from "./fields.js";
@@ -163,6 +164,7 @@ function describe(value: unknown): string {
 }
 
 function quote(value: unknown): string {
-  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  // A number as YAML has it: JSON knows no `.inf` and no `.nan`.
+  const text = typeof value === "number" ? stringify(value).trim() : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}…"` : text;
 }
