@@ -111,8 +111,7 @@ for (const recording of [...known].sort((a, b) => rank(a) - rank(b))) {
           const same = (outcome: Outcome) => isDeepStrictEqual(compared(outcome), expected);
           expect(compared(await outcomeOf(router, topic, tried, pace, same))).toEqual(expected);
         },
-        // A reboot beside other routers has taken five minutes.
-        600_000,
+        300_000,
       );
     }
 

@@ -99,13 +99,15 @@ export class Router {
     await this.#lab("scripts/lab", "down");
   }
 
-  /** Reboots, and waits until SSH answers again. */
+  /** Reboots, and waits until SSH answers again. @throws when it doesn't. */
   async reboot(): Promise<void> {
     await this.exec("touch /tmp/before; (sleep 1; reboot) >/dev/null 2>&1 &");
     await this.disconnect();
     // A router that goes away says nothing to a connection that is open.
-    for (let tries = 0; (await this.execAnew("ls /tmp/before")).code !== 2 && tries < 90; tries++)
+    for (let tries = 0; (await this.execAnew("[ ! -e /tmp/before ]")).code !== 0; tries++) {
+      if (tries === 90) throw new Error(`the router doesn't reboot (${this.sshConfig})`);
       await sleep(1);
+    }
     await this.answers();
   }
 
