@@ -5,12 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { leastLeft } from "../../../src/core/lock.js";
-import type { Shell } from "../../../src/core/shell.js";
 import { resultSchema } from "../../../src/report/result.js";
-import { recordedShell } from "../../cases/recorded-shell.js";
-import { type Behaviour, fakeHost, type Kind } from "../../unit/transaction/fake-host.js";
-import { startServer } from "../ssh/test-server.js";
+import type { Kind } from "../../unit/transaction/fake-host.js";
 import { compileCli, type Ended, runCli } from "./run-cli.js";
+import { serveSite } from "./serve-site.js";
 
 const { version, engines } = JSON.parse(
   readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
@@ -255,49 +253,6 @@ describe.skipIf(spawnSync("script", ["--version"]).status !== 0)("on a terminal,
   });
 });
 
-/** Hosts as recorded in `state`, behind SSH servers, and a site of theirs. `scripted` answers what no recording has. */
-async function serve(
-  state: "fresh" | "in-sync",
-  behaviour: Behaviour,
-  scripted: (script: string, stdout: string) => string = (_, stdout) => stdout,
-) {
-  const hosts = (["vps", "router"] as const).map((label) => fakeHost(label, [state, "in-sync"], behaviour));
-  const run = async ({ label, run }: Shell, script: string) => {
-    const marker = /@@[0-9a-f]{12} /.exec(script)?.[0];
-    if (marker === undefined && script.includes("ping -6"))
-      return recordedShell(state, label as "vps").run(script);
-    if (marker === undefined && !/undo|switch|@ds4 /.test(script)) return { stdout: "", stderr: "", code: 0 };
-    const lock = marker === undefined ? "" : `${marker}lock\ntaken\n${marker}= 0\n`;
-    const read = await run(script);
-    return { ...read, stdout: lock + read.stdout };
-  };
-  const ports: number[] = [];
-  for (const host of hosts) {
-    const { port } = await startServer({
-      onExec: (_, accept) => {
-        const channel = accept();
-        let script = "";
-        channel.on("error", () => {});
-        channel.on("data", (data: Buffer) => {
-          script += data;
-        });
-        channel.on("end", async () => {
-          const { stdout, stderr, code } = await run(host, script);
-          channel.write(scripted(script, stdout));
-          channel.stderr.write(stderr);
-          channel.exit(code);
-          channel.end();
-        });
-      },
-    });
-    ports.push(port);
-  }
-  const [vps, router] = ports.map((port) => `{ ssh: "ssh://root@127.0.0.1:${port}" }`);
-  const site = join(folder, "lab.yaml"); // as the recorded hosts name it
-  writeFileSync(site, `vps: ${vps}\nrouter: ${router}\nserver: 192.168.1.210\n`);
-  return { hosts, args: [site, "--accept-new-host-key"] };
-}
-
 describe("when nobody reads along any more, ds4", () => {
   it("takes a change back all the same", async () => {
     const closing: { now?: () => void } = {};
@@ -305,7 +260,7 @@ describe("when nobody reads along any more, ds4", () => {
       closing.now?.();
       return {};
     };
-    const { hosts, args } = await serve("fresh", { arm, change: () => ({ code: 1 }) });
+    const { hosts, args } = await serveSite(folder, "fresh", { arm, change: () => ({ code: 1 }) });
     const child = spawn(process.execPath, [cli, "apply", ...args, "--yes"], {
       cwd: folder,
       env: { PATH: process.env.PATH ?? "", HOME: folder },
@@ -340,7 +295,7 @@ describe("when nobody reads along any more, ds4", () => {
 
 it("a confirmation has no more time than its run's lock has left of it", async () => {
   let asked = 0;
-  const { args } = await serve("in-sync", { confirm: () => ({ code: 3 }) }, (script, stdout) => {
+  const { args } = await serveSite(folder, "in-sync", { confirm: () => ({ code: 3 }) }, (script, stdout) => {
     // 100 s are left, and that run can't be told to be dead for 2 s more.
     if (script.includes('echo "left=')) return asked++ === 0 ? `by=me@laptop\nleft=${leastLeft + 2}\n` : "";
     const armed =
