@@ -7,10 +7,13 @@ export type Prompt = {
 
 const queues = new WeakMap<Prompt, Promise<unknown>>();
 
-/** One question after the other: two hosts are connected to at once, on one terminal. */
+/**
+ * One question after the other: two hosts are connected to at once, on one terminal. Where one is broken off, so are
+ * those that wait.
+ */
 export function queued(prompt: Prompt): Prompt {
   const next = <T>(ask: () => Promise<T>): Promise<T> => {
-    const answer = (queues.get(prompt) ?? Promise.resolve()).then(ask, ask);
+    const answer = (queues.get(prompt) ?? Promise.resolve()).then(ask);
     queues.set(prompt, answer);
     return answer;
   };
