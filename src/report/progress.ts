@@ -91,11 +91,17 @@ export async function liveProgress(
   const running: Running[] = [];
   const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
   let [tick, paused] = [0, false];
+  /** What has to wait for an answer. */
+  const held: string[] = [];
   let deadline: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   const line = (mark: string, where: Place, text: string) =>
     `${mark} ${chalk.bold(title(where).padEnd(11))} ${text}`;
   const left = () => (deadline === undefined ? "" : chalk.dim(` (${goBack(hosts, secondsTo(deadline))})`));
+  const keep = (text: string) => {
+    if (paused) held.push(text);
+    else log.persist(text);
+  };
   const draw = () => {
     if (paused) return;
     const mark = chalk.cyan(frames[tick++ % frames.length]);
@@ -111,7 +117,7 @@ export async function liveProgress(
   const settle = (entry: Running, ok: boolean) => {
     running.splice(running.indexOf(entry), 1);
     if (entry.phase === "confirm" || entry.phase === "undo") deadline = undefined;
-    log.persist(line(ok ? chalk.green("✔") : chalk.red("✖"), entry.where, words[entry.phase][ok ? 1 : 0]));
+    keep(line(ok ? chalk.green("✔") : chalk.red("✖"), entry.where, words[entry.phase][ok ? 1 : 0]));
     if (running.length > 0) draw();
     else {
       clearInterval(timer);
@@ -140,14 +146,16 @@ export async function liveProgress(
     countdown: (at) => {
       deadline = at;
     },
-    note: (text) => log.persist(text),
+    note: keep,
     pause: async (work) => {
       paused = true;
       log.clear();
+      log.done(); // shows the cursor
       try {
         return await work();
       } finally {
         paused = false;
+        for (const text of held.splice(0)) log.persist(text);
       }
     },
   };
