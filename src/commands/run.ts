@@ -58,7 +58,10 @@ export async function runCommand(
 async function progressFor(site: Site, options: CommonOptions): Promise<Progress> {
   if (options.json) return silent;
   const hosts = hostsOf(site);
-  return process.stderr.isTTY ? liveProgress(process.stderr, hosts) : plainProgress(process.stderr, hosts);
+  const { isTTY, columns } = process.stderr;
+  // What was written can't be drawn over on a dumb terminal, nor on one that tells no size (a serial console).
+  const live = isTTY && columns > 0 && process.env.TERM !== "dumb";
+  return live ? liveProgress(process.stderr, hosts) : plainProgress(process.stderr, hosts);
 }
 
 /** A plan's changes in the form of the JSON output. */
