@@ -1,4 +1,5 @@
 import { PassThrough } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { Ds4Error } from "../core/errors.js";
 import type { Progress } from "../report/progress.js";
 import type { Prompt } from "../ssh/prompt.js";
@@ -12,6 +13,9 @@ type Context = {
 /** A question that was broken off (Ctrl-C, Ctrl-D, a terminal that went away) is an answer, too. */
 async function answered<T>(gone: AbortSignal, ask: (context: Context) => Promise<T>): Promise<T> {
   const { stdin, stderr: output } = process;
+  // What was typed before the question was shown is no answer to it: by the second turn it was read, and is gone.
+  stdin.setRawMode(true).resume();
+  for (let turn = 0; turn < 2; turn++) await setImmediate();
   // Not stdin itself: readline throws what goes wrong with its input, such as EIO when the terminal went away.
   const input = Object.assign(new PassThrough(), {
     isTTY: true,

@@ -61,6 +61,27 @@ describe.skipIf(spawnSync("script", ["--version"]).status !== 0)("on a terminal"
       expect(releases(scripts)).toBe(2);
     });
 
+    it("is not answered by what was typed before", async () => {
+      let letIn = (_: boolean) => {};
+      const gate = new Promise<boolean>((resolve) => {
+        letIn = resolve;
+      });
+      const waiting = { authenticate: () => gate };
+      const { args, hosts } = await serveSite(home, "fresh", {}, undefined, {
+        vps: waiting,
+        router: waiting,
+      });
+      const terminal = ds4(["apply", ...args]);
+      await terminal.shows("connecting");
+      terminal.types(`y${enter}`);
+      await expect.poll(() => terminal.raw(), { timeout: 60_000 }).toContain("y\r\n");
+      letIn(true);
+      await terminal.shows(question);
+      terminal.types(`n${enter}`);
+      expect(await terminal.ends()).toBe(1);
+      expect(hosts.map(({ ran }) => ran)).toEqual([["read"], ["read"]]);
+    });
+
     it("with y goes on, and each thing is shown once in the end", async () => {
       const { terminal, hosts } = await asked();
       terminal.types(`y${enter}`);
