@@ -91,8 +91,10 @@ export async function withHosts<T>(
       return await work({ ...connections, reading });
     }
     const lease = newLease();
-    const reading = await progress.task("all", "read", () => lockAndRead(site, shells, lease));
-    return await holding(lease, shells, (released) => work({ ...connections, reading, lease, released }));
+    return await holding(lease, shells, async (released) => {
+      const reading = await progress.task("all", "read", () => lockAndRead(site, shells, lease));
+      return work({ ...connections, reading, lease, released });
+    });
   } finally {
     over = true;
     await Promise.all(opened.map((shell) => shell.close()));
@@ -109,7 +111,7 @@ function newLease(): Lease {
   };
 }
 
-/** Renews the locks while `work` goes on, and gives them back when it is done. */
+/** Renews the locks that `work` takes while it goes on, and gives them back when it is done. */
 async function holding<T>(
   lease: Lease,
   shells: Shells,

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { Armed } from "../core/dead-man-switch.js";
 import { ConflictError, HostError } from "../core/errors.js";
-import { type Holder, type Lease, lockProbe, readLock, releaseLine } from "../core/lock.js";
+import { type Holder, type Lease, lockProbe, readLock } from "../core/lock.js";
 import type { Owned } from "../core/owned.js";
 import type { HostState } from "../core/plan.js";
-import { group, type Probe, readScript, type Section, splitSections } from "../core/script.js";
+import { type Probe, readScript, type Section, splitSections } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, hostEntries, onHosts, type PerHost, type Step } from "../core/step.js";
 import { type HomeFacts, homeProbes, parseHomeFacts } from "../hosts/home/facts.js";
@@ -70,7 +70,8 @@ export type More = Readonly<Partial<Record<HostName, readonly Probe[]>>>;
 
 /**
  * The same for a change, with all hosts' locks taken first: the VPS's, then one after the other at home, so that of two
- * runs one gets them all. Costs a round trip more. @throws ConflictError that names who has the lock.
+ * runs one gets them all. Costs a round trip more. The caller gives them back, whatever comes of it.
+ * @throws ConflictError that names who has a lock.
  */
 export async function lockAndRead(site: Site, shells: Shells, lease: Lease): Promise<Reading> {
   const probe = lockProbe(lease);
@@ -87,18 +88,13 @@ export async function lockAndRead(site: Site, shells: Shells, lease: Lease): Pro
   };
   start(0);
   const holders: { readonly host: HostName; readonly holder: Holder }[] = [];
-  let failed = false;
   for (const [host, reading] of running) {
     // The map grows meanwhile: whoever is to come next is in it once this one is read.
     const sections = await reading.then(({ sections }) => sections).catch(() => undefined);
     const holder = sections && readLock(sections.get(probe.name));
     if (holder !== undefined) holders.push({ host, holder });
-    failed ||= sections === undefined;
   }
   const [first] = holders;
-  if (first !== undefined || failed) {
-    await onHosts(shells, (shell) => shell.run(group([releaseLine(lease)])).catch(() => undefined));
-  }
   if (first !== undefined) {
     const { host, holder } = first;
     throw new ConflictError(

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -290,6 +290,42 @@ describe("when nobody reads along any more, ds4", () => {
     });
     const code = await new Promise((resolve) => child.on("close", resolve));
     expect({ said, code }).toEqual({ said: "", code: 1 });
+  });
+});
+
+describe("the locks that a run has taken are given back", () => {
+  const lockOf = (text: string) => (_: string, stdout: string, host: string) =>
+    host === "router" ? stdout.replace(/^taken$/m, text) : stdout;
+
+  it("where the next one is somebody else's", async () => {
+    const held = "held\nby=other@desk\nsince=2026-01-01T10:00:00Z\nleft=42";
+    const { releases, args } = await serveSite(folder, "fresh", {}, lockOf(held));
+    const { stderr, code } = await ds4("apply", ...args, "--yes");
+    expect(stderr).toContain("other@desk is changing this site since 2026-01-01T10:00:00Z");
+    expect(code).toBe(1);
+    expect(releases()).toBe(2);
+  });
+
+  it("where the next host's answer makes no sense", async () => {
+    const { releases, args } = await serveSite(folder, "fresh", {}, lockOf("?"));
+    expect((await ds4("apply", ...args, "--yes")).code).toBe(1);
+    expect(releases()).toBe(2);
+  });
+
+  it("with Ctrl-C while the hosts are read", async () => {
+    const run: { child?: ChildProcess } = {};
+    const { releases, args } = await serveSite(folder, "fresh", {}, (script, stdout, host) => {
+      if (host !== "router" || !script.includes("ubus")) return stdout;
+      run.child?.kill("SIGINT");
+      return new Promise(() => {});
+    });
+    run.child = spawn(process.execPath, [cli, "apply", ...args, "--yes"], {
+      cwd: folder,
+      stdio: "ignore",
+      env: { PATH: process.env.PATH ?? "", HOME: folder },
+    });
+    expect(await new Promise((resolve) => run.child?.on("close", resolve))).toBe(130);
+    expect(releases()).toBe(2);
   });
 });
 

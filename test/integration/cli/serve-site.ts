@@ -10,7 +10,8 @@ export async function serveSite(
   folder: string,
   state: "fresh" | "in-sync",
   behaviour: Behaviour = {},
-  scripted: (script: string, stdout: string) => string = (_, stdout) => stdout,
+  scripted: (script: string, stdout: string, host: string) => string | Promise<string> = (_, stdout) =>
+    stdout,
   options: Partial<Record<"vps" | "router", ServerOptions>> = {},
 ) {
   const hosts = (["vps", "router"] as const).map((label) => fakeHost(label, [state, "in-sync"], behaviour));
@@ -39,7 +40,7 @@ export async function serveSite(
         });
         channel.on("end", async () => {
           const { stdout, stderr, code } = await run(host, script);
-          channel.write(scripted(script, stdout));
+          channel.write(await scripted(script, stdout, host.label));
           channel.stderr.write(stderr);
           channel.exit(code);
           channel.end();
@@ -51,5 +52,7 @@ export async function serveSite(
   const [vps, router] = servers.map(({ port }) => `{ ssh: "ssh://root@127.0.0.1:${port}" }`);
   const site = join(folder, "lab.yaml"); // as the recorded hosts name it
   writeFileSync(site, `vps: ${vps}\nrouter: ${router}\nserver: 192.168.1.210\n`);
-  return { hosts, scripts, servers, site, args: [site, "--accept-new-host-key"] };
+  /** How often a host was told to give its lock back. */
+  const releases = () => scripts.filter((script) => script.includes("rm -f /var/run/ds4/lock")).length;
+  return { hosts, scripts, releases, servers, site, args: [site, "--accept-new-host-key"] };
 }
