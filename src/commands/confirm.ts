@@ -3,7 +3,7 @@ import chalk from "chalk";
 import { aimFor, aimForNothing } from "../converge/plan-site.js";
 import type { Shells } from "../converge/read.js";
 import { armedOnAll } from "../converge/unconfirmed.js";
-import { ConflictError } from "../core/errors.js";
+import { ConflictError, Ds4Error } from "../core/errors.js";
 import { holderScript, leastLeft, readHolder } from "../core/lock.js";
 import { hostsOf, type Site } from "../inventory/site.js";
 import { describeProofs } from "../report/human.js";
@@ -36,11 +36,13 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
         // What the waiting has left of it.
         confirmWithin: Math.max(0, Math.floor((deadline - Date.now()) / 1000)),
       };
-      const proofs = await unlessSetBack(site, async () => {
-        const shown = await progress.task("all", "prove", () => proveOrFail(undertaking, shells, undefined));
-        await progress.task("all", "confirm", () => confirmAll(undertaking, session, shells, deadline));
-        return shown;
-      });
+      const proofs = await progress
+        .task("all", "prove", () => proveOrFail(undertaking, shells, undefined))
+        .catch((error: unknown) => notConfirmed(site, error));
+      const failures = await progress.task("all", "confirm", () =>
+        confirmAll(undertaking, session, shells, deadline),
+      );
+      if (failures.length > 0) throw confirmedOnSome(site, failures);
       return {
         result: "confirmed",
         exitCode: 0,
@@ -56,28 +58,41 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
   );
 }
 
-/** @throws ChangeError where it isn't confirmed: the hosts go back by themselves. */
-async function unlessSetBack<T>(site: Site, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof Setback)) throw error;
-    const { verb } = inWords(hostsOf(site));
-    throw new ChangeError(
-      `${error.message}\nIt is not confirmed: what has not gone back yet ${verb("goes", "go")} back by itself.`,
-      false,
-      {
-        hint: [
-          error.hint,
-          `'ds4 status ${site.name}' shows how things stand, 'ds4 rollback ${site.name}' goes back now`,
-        ]
-          .filter((line) => line !== undefined)
-          .join("\n"),
-        cause: error,
-        proofs: error.proofs,
-      },
-    );
-  }
+/** What couldn't be proved isn't confirmed: the hosts go back by themselves. @throws ChangeError, or what is a bug */
+function notConfirmed(site: Site, error: unknown): never {
+  if (!(error instanceof Setback) && !(error instanceof Ds4Error)) throw error;
+  const { all, verb } = inWords(hostsOf(site));
+  const hints = [
+    error.hint,
+    `'ds4 status ${site.name}' shows when, 'ds4 rollback ${site.name}' goes back now`,
+  ];
+  throw new ChangeError(
+    `${error.message}\nIt is not confirmed: ${all} ${verb("goes", "go")} back by ${verb("itself", "themselves")}.`,
+    false,
+    {
+      hint: hints.filter((line) => line !== undefined).join("\n"),
+      cause: error,
+      ...(error instanceof Setback ? { proofs: error.proofs } : {}),
+    },
+  );
+}
+
+/** `failures` are the hosts that aren't confirmed, and why. */
+function confirmedOnSome(site: Site, failures: Awaited<ReturnType<typeof confirmAll>>): ChangeError {
+  const kept = hostsOf(site).filter((host) => failures.every(([failed]) => failed !== host));
+  const { all, verb } = inWords(kept);
+  const lines = failures.map(([, failure]) => failure);
+  if (kept.length > 0) lines.push(`Confirmed, ${all} ${verb("keeps", "keep")} the change.`);
+  return new ChangeError(lines.join("\n"), false, {
+    hint: [
+      `'ds4 status ${site.name}' shows how things stand`,
+      ...(kept.length > 0
+        ? [
+            `'ds4 apply ${site.name}' makes the site whole again, 'ds4 teardown ${site.name}' takes all of it away`,
+          ]
+        : []),
+    ].join("\n"),
+  });
 }
 
 /**

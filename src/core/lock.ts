@@ -26,16 +26,22 @@ const write = ({ run, by, since }: Lease) =>
 
 const has = ({ run }: Pick<Lease, "run">) => `grep -qsx ${quote(`run=${run}`)} ${file}`;
 
+const uptime = "read -r now _ </proc/uptime; now=${now%%.*}";
+
+const until = `$(sed -n 's/^until=//p' ${file})`;
+
+/** A condition, after `uptime`. */
+const heldByOther = (lease: Lease) => `[ -r ${file} ] && [ "${until}" -gt "$now" ] && ! ${has(lease)}`;
+
 /** Takes the lock, or prints who has it. Comes first in the reading for a change. */
 export function lockProbe(lease: Lease): Probe {
   return {
     name: "lock",
     script: `umask 077; mkdir -p ${runFolder}
 exec 9>${file}.guard; flock 9
-read -r now _ </proc/uptime; now=\${now%%.*}; until=0
-[ ! -r ${file} ] || until=$(sed -n 's/^until=//p' ${file})
-if [ "$until" -gt "$now" ] && ! ${has(lease)}; then
-  echo held; grep -e '^by=' -e '^since=' ${file}; echo "left=$((until - now))"
+${uptime}
+if ${heldByOther(lease)}; then
+  echo held; grep -e '^by=' -e '^since=' ${file}; echo "left=$((${until} - now))"
 else
   ${write(lease)}
   echo taken
@@ -43,16 +49,20 @@ fi`,
   };
 }
 
-/** Keeps the lock for another lease; does `otherwise` where somebody else has it by now. */
+/** Keeps the lock for another lease; runs the line `otherwise` if another run has taken it, or it was given back. */
 export function renewLines(lease: Lease, otherwise: string): readonly string[] {
+  return guarded(`${has(lease)} || ${otherwise}`, uptime, write(lease));
+}
+
+/** Takes the lock, also where this run has it already; runs the line `otherwise` if another run holds it. */
+export function takeLines(lease: Lease, otherwise: string): readonly string[] {
   return [
-    `exec 7>${file}.guard; flock 7`,
-    `${has(lease)} || ${otherwise}`,
-    "read -r now _ </proc/uptime; now=${now%%.*}",
-    write(lease),
-    "exec 7>&-",
+    `mkdir -p -m 700 ${runFolder}`,
+    ...guarded(uptime, `! { ${heldByOther(lease)}; } || ${otherwise}`, write(lease)),
   ];
 }
+
+const guarded = (...lines: readonly string[]) => [`exec 7>${file}.guard; flock 7`, ...lines, "exec 7>&-"];
 
 /** Gives the lock back, if this run holds it. */
 export function releaseLine(lease: Pick<Lease, "run">): string {
@@ -63,10 +73,10 @@ export function releaseLine(lease: Pick<Lease, "run">): string {
 export const holderScript = group([
   `[ -r ${file} ] || exit 0`,
   `exec 7>${file}.guard; flock 7`,
-  `read -r now _ </proc/uptime; grep -e '^by=' -e '^since=' ${file}; echo "left=$(($(sed -n 's/^until=//p' ${file}) - \${now%%.*}))"`,
+  `${uptime}; grep -e '^by=' -e '^since=' ${file}; echo "left=$((${until} - now))"`,
 ]);
 
-/** Seconds that a lock has at least left whose holder is alive: it is renewed before, but for what a host is late. */
+/** A live holder renews its lock before fewer than this many seconds remain. */
 export const leastLeft = (leaseSeconds * 2) / 3 - 5;
 
 /** Who holds the lock instead of us, or undefined where we have it. @throws HostError where it can't be told. */

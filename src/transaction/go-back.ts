@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { countChanges, namesOf, planSite, type Target } from "../converge/plan-site.js";
 import { type AnyReading, readHosts, type Shells } from "../converge/read.js";
-import { undoNow, undoPath } from "../core/dead-man-switch.js";
-import { ConnectError, Ds4Error } from "../core/errors.js";
-import { releaseLine } from "../core/lock.js";
+import { confirmScript, onlyAfter, undoNow } from "../core/dead-man-switch.js";
+import { Ds4Error } from "../core/errors.js";
+import { releaseLine, takeLines } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
 import { type HostName, hostEntries, mapHosts, onHosts } from "../core/step.js";
 import { inWords } from "../report/words.js";
-import { ChangeError, describe, Setback } from "./failure.js";
+import { ChangeError, Setback } from "./failure.js";
 import { runPlan } from "./run-plan.js";
 import type { Connections, Undertaking } from "./undertaking.js";
 
@@ -24,17 +24,20 @@ export async function goBack(
   reason: unknown,
 ): Promise<ChangeError> {
   const { site } = undertaking;
-  if (!(reason instanceof Setback) && !(reason instanceof Ds4Error)) throw reason;
-  const results = await onHosts(connections.shells, (_, host) =>
-    undo(host, undertaking, connections, opened),
-  );
-  const lost = hostEntries(results).flatMap(([, result]) => (typeof result === "string" ? [result] : []));
+  const told = await onHosts(connections.shells, (_, host) => undo(host, undertaking, connections, opened));
+  const lost = hostEntries(told).filter(([, { shell }]) => shell === undefined);
   const reached = Object.fromEntries(
-    hostEntries(results).filter(([, result]) => typeof result !== "string"),
+    hostEntries(told).flatMap(([host, { shell }]) => (shell === undefined ? [] : [[host, shell]])),
   ) as Shells;
   const outcome = await goOnBack(undertaking, reached);
-  const hints = [reason.hint ?? "mend the cause, then run the same command again", outcome.hint];
-  const lines = [reason.message, ...lost, outcome.says];
+  const setback = reason instanceof Setback || reason instanceof Ds4Error;
+  const hints = [setback ? reason.hint : "please report this", outcome.hint];
+  if (setback) hints[0] ??= "mend the cause, then run the same command again";
+  const lines = [
+    setback ? reason.message : `ds4 itself is at fault: ${(reason as Error).stack ?? reason}`,
+    ...hostEntries(told).flatMap(([, { trouble }]) => trouble ?? []),
+    outcome.says,
+  ];
   if (lost.length > 0) {
     const seconds = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
     const when = `at ${new Date(deadline).toLocaleTimeString()}${seconds > 0 ? ` (in ${seconds} s)` : ""}`;
@@ -61,32 +64,46 @@ type Outcome = {
   readonly cause?: unknown;
 };
 
-/** Reads the hosts that were told to go back, and takes back step by step what is left of the change. */
-async function goOnBack({ site, before }: Undertaking, shells: Shells): Promise<Outcome> {
+/**
+ * Reads the hosts that were told to go back, and takes back step by step what is left of the change: where it was
+ * confirmed, or something of the undo did not work. Not so what another run has made since.
+ */
+async function goOnBack({ site, before, arming }: Undertaking, shells: Shells): Promise<Outcome> {
   const hosts = hostEntries(shells).map(([host]) => host);
   if (hosts.length === 0) return { undone: false };
   const { all, verb } = inWords(hosts);
   const All = all.replace(/^./, (letter) => letter.toUpperCase());
   const past: Target = mapHosts(before as AnyReading, ({ actual }) => actual);
   try {
-    let left = planSite(await readHosts(site, shells), past);
+    let reading: AnyReading = await readHosts(site, shells);
+    let left = planSite(reading, past);
+    let failures: readonly string[] = [];
     if (countChanges(left) > 0) {
-      // Confirmed on one of them, or something of the undo did not work.
+      const guard = [...takeLines(arming, "fail 'another run of ds4 is at it'"), ...onlyAfter(arming.run)];
       const quiet = { item: () => {} };
-      await onHosts(shells, (shell, host) => runPlan(shell, left[host], quiet, Date.now() + 120_000, []));
-      left = planSite(await readHosts(site, shells), past);
+      const results = await onHosts(shells, (shell, host) =>
+        runPlan(shell, left[host], quiet, Date.now() + 120_000, guard),
+      );
+      failures = hostEntries(results).flatMap(([, failure]) => failure ?? []);
+      reading = await readHosts(site, shells);
+      left = planSite(reading, past);
     }
-    if (countChanges(left) === 0)
+    if (countChanges(left) === 0) {
+      // An undo that failed would come again with the timer, and at the next boot.
+      await onHosts(shells, async (shell, host) => {
+        if (reading[host]?.facts.armed?.run === arming.run) await shell.run(confirmScript(host, arming.run));
+      });
       return { undone: true, says: `${All} ${verb("is back where it was", "are back where they were")}.` };
+    }
     return {
       undone: false,
-      says: `Going back failed, too; this is left: ${namesOf(left)}`,
+      says: [...failures, `Going back failed, too; this is left: ${namesOf(left)}`].join("\n"),
       hint: `'ds4 status ${site.name}' shows what is there, 'ds4 teardown ${site.name}' removes it; by hand: the README's 'Undoing it by hand'`,
     };
   } catch (error) {
     return {
       undone: false,
-      says: `${All} ${verb("was", "were")} told to go back, and can't be read again: ${describe(error)}`,
+      says: `${All} ${verb("was", "were")} told to go back, and can't be read again: ${(error as Error).message}`,
       hint: `once ${all} ${verb("answers", "answer")}, 'ds4 status ${site.name}' shows what is there`,
       cause: error,
     };
@@ -96,37 +113,34 @@ async function goOnBack({ site, before }: Undertaking, shells: Shells): Promise<
 /** How long one connection is waited for before the next is tried, too. */
 const patienceMs = 10_000;
 
-/**
- * Runs a host's undo by whichever connection works: the undo itself sees to it that it is done once. Resolves to that
- * connection, or to why there is none.
- */
+/** How a host was told to go back: by which connection, if by any, and what went wrong. */
+type Told = { readonly shell?: Shell; readonly trouble?: string };
+
+/** Runs a host's undo by whichever connection works: the undo itself sees to it that it is done once. */
 async function undo(
   host: HostName,
   { arming }: Undertaking,
   connections: Connections,
   opened: readonly Shells[],
-): Promise<Shell | string> {
+): Promise<Told> {
   const ways: (() => Promise<Shell>)[] = [
     ...opened.flatMap(({ [host]: shell }) => (shell === undefined ? [] : [async () => shell])),
     () => connections.reopen(host),
   ];
-  const bugs: unknown[] = [];
   const troubles: string[] = [];
-  const attempt = async (way: () => Promise<Shell>): Promise<Shell> => {
+  const attempt = async (way: () => Promise<Shell>): Promise<Told> => {
     try {
       const shell = await way();
       const { code, stderr } = await shell.run(undoNow(arming.run, [releaseLine(arming)]), {
         timeoutMs: 60_000,
       });
-      if (code !== 0) troubles.push(`${undoPath} ended with ${code}: ${stderr.trim()}`);
-      return shell;
+      return code === 0 ? { shell } : { shell, trouble: `The undo on the ${host} failed: ${stderr.trim()}` };
     } catch (error) {
-      if (error instanceof ConnectError) troubles.push(error.message);
-      else bugs.push(error);
+      troubles.push((error as Error).message);
       throw error;
     }
   };
-  const begun: Promise<Shell>[] = [];
+  const begun: Promise<Told>[] = [];
   for (const way of ways) {
     const one = attempt(way);
     one.catch(() => {});
@@ -138,7 +152,6 @@ async function undo(
     ]);
     if (first !== undefined) return first;
   }
-  const shell = await Promise.any(begun).catch(() => undefined);
-  if (bugs.length > 0) throw bugs[0];
-  return shell ?? `The ${host} can't be told to go back: ${[...new Set(troubles)].join("; ")}.`;
+  const trouble = () => `The ${host} can't be told to go back: ${[...new Set(troubles)].join("; ")}.`;
+  return Promise.any(begun).catch(() => ({ trouble: trouble() }));
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { planOne, stagesOfSite } from "../converge/plan-site.js";
 import { type AnyReading, readHosts, type Shells } from "../converge/read.js";
 import { confirmScript, underSwitch } from "../core/dead-man-switch.js";
@@ -51,7 +52,10 @@ export async function transact(
     });
     if (listener.stop.aborted) await stopped;
     asked = true;
-    await listener.phase("confirm", () => confirm(undertaking, connections, shells, deadline));
+    const failures = await listener.phase("confirm", () =>
+      confirm(undertaking, connections, shells, deadline),
+    );
+    if (failures.length > 0) throw new Setback(failures.map(([, failure]) => failure));
     return proofs;
   } catch (error) {
     throw await listener.phase("undo", () =>
@@ -79,46 +83,44 @@ async function change(
 }
 
 /**
- * Confirms on both hosts at once: the two are sent before either has answered. Where the answer gets lost, the host
- * is asked again until its switch must have fired. @throws Setback where one has gone back, or can't be asked.
+ * Confirms on all hosts at once: all are asked before any has answered. Where the answer gets lost, the host is asked
+ * again until its switch must have fired. Resolves to those that have gone back, or can't be asked, and why.
  */
 export async function confirm(
   undertaking: Undertaking,
   connections: Connections,
   shells: Shells,
   deadline: number,
-): Promise<void> {
-  const { arming } = undertaking;
+): Promise<readonly (readonly [HostName, string])[]> {
+  const { site, target, arming, confirmWithin } = undertaking;
+  const confirmed = async (host: HostName, shell: Shell): Promise<boolean> => {
+    const script = confirmScript(host, arming.run, [...stopCounting[host], releaseLine(arming)]);
+    const { code } = await shell.run(script, { timeoutMs: 30_000 });
+    if (code === 0) return true;
+    // Asked again, the first one may have got through; and somebody else may have confirmed it.
+    const { [host]: own } = (await readHosts(site, { [host]: shell } as Shells)) as Partial<AnyReading>;
+    if (own === undefined) return false;
+    return own.facts.armed === undefined && planOne(host, own.actual, target).changes.length === 0;
+  };
   const one = async (host: HostName): Promise<string | undefined> => {
     let shell: Shell | undefined = shells[host];
     for (;;) {
       try {
         shell ??= await connections.reopen(host);
-        if (await confirmed(undertaking, host, shell)) return undefined;
-        return `the ${host} went back before this was confirmed (after ${undertaking.confirmWithin} s; --confirm-within gives more time)`;
+        if (await confirmed(host, shell)) return undefined;
+        return `the ${host} went back before this was confirmed (after ${confirmWithin} s; --confirm-within gives more time)`;
       } catch (error) {
         if (!(error instanceof ConnectError)) throw error;
         if (Date.now() > deadline) return `the ${host} can't be told to keep the change: ${error.message}`;
         shell = undefined;
+        await sleep(againMs);
       }
     }
   };
-  const failures = hostEntries(await onHosts(shells, (_, host) => one(host))).flatMap(
-    ([, failure]) => failure ?? [],
+  return hostEntries(await onHosts(shells, (_, host) => one(host))).flatMap(([host, failure]) =>
+    failure === undefined ? [] : [[host, failure] as const],
   );
-  if (failures.length > 0) throw new Setback(failures);
-
-  async function confirmed({ site, target }: Undertaking, host: HostName, shell: Shell): Promise<boolean> {
-    const { code } = await shell.run(
-      confirmScript(host, arming.run, [...stopCounting[host], releaseLine(arming)]),
-      {
-        timeoutMs: 30_000,
-      },
-    );
-    if (code === 0) return true;
-    // Asked again, the first one may have got through; and somebody else may have confirmed it.
-    const { [host]: own }: AnyReading = await readHosts(site, { ...shells, [host]: shell });
-    if (own === undefined) return false;
-    return own.facts.armed === undefined && planOne(host, own.actual, target).changes.length === 0;
-  }
 }
+
+/** How long a host is left alone that didn't answer. */
+const againMs = 500;

@@ -329,14 +329,61 @@ describe("the locks that a run has taken are given back", () => {
   });
 });
 
+const armed = (run: string) =>
+  `run=${run}\ncommand=apply\nhosts=vps,router\nby=me@laptop\nsince=now\nuntil=1100\nuptime=1000`;
+const withSwitch = (stdout: string, run: string) => stdout.replace(/(@@\w+ switch\n)/, `$1${armed(run)}\n`);
+
+it("a switch whose undo failed is off once everything is back all the same", async () => {
+  const undo = () => ({ code: 1, stderr: "busy" });
+  let run = "";
+  const { hosts, args } = await serveSite(
+    folder,
+    "fresh",
+    { change: () => ({ code: 1 }), undo },
+    (script, stdout, host) => {
+      run ||= /^# of run (\w+)$/m.exec(script)?.[1] ?? "";
+      return run === "" || host === "router" ? stdout : withSwitch(stdout, run);
+    },
+  );
+  const { stderr, code } = await ds4("apply", ...args, "--yes");
+  expect(code).toBe(1);
+  expect(stderr).toContain("The undo on the vps failed: busy");
+  expect(stderr).toContain("Both hosts are back where they were.");
+  expect(hosts.map(({ ran }) => ran.at(-1))).toEqual<Kind[]>(["confirm", "read"]);
+});
+
+describe("ds4 confirm", () => {
+  const unconfirmed = (script: string, stdout: string) =>
+    script.includes('echo "left=') ? "" : withSwitch(stdout, "0123abcd");
+
+  it("says which host keeps the change where the other one has gone back", async () => {
+    const behaviour = (host: string) => ({ confirm: () => ({ code: host === "router" ? 3 : 0 }) });
+    const { args } = await serveSite(folder, "in-sync", behaviour, unconfirmed);
+    const { stderr, code } = await ds4("confirm", ...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/the router went back before this was confirmed/);
+    expect(stderr).toContain("Confirmed, the VPS keeps the change.");
+    expect(stderr).toContain("'ds4 apply lab' makes the site whole again");
+  });
+
+  it("says that nothing is confirmed where the proof breaks off", async () => {
+    let reads = 0;
+    const { args } = await serveSite(folder, "in-sync", {}, (script, stdout, host) =>
+      host === "router" && script.includes("ubus") && ++reads > 1 ? "" : unconfirmed(script, stdout),
+    );
+    const { stderr, code } = await ds4("confirm", ...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/the host's answer ends before/);
+    expect(stderr).toContain("It is not confirmed: both hosts go back by themselves.");
+  });
+});
+
 it("a confirmation has no more time than its run's lock has left of it", async () => {
   let asked = 0;
   const { args } = await serveSite(folder, "in-sync", { confirm: () => ({ code: 3 }) }, (script, stdout) => {
     // 100 s are left, and that run can't be told to be dead for 2 s more.
     if (script.includes('echo "left=')) return asked++ === 0 ? `by=me@laptop\nleft=${leastLeft + 2}\n` : "";
-    const armed =
-      "run=0123abcd\ncommand=apply\nhosts=vps,router\nby=me@laptop\nsince=now\nuntil=1100\nuptime=1000";
-    return stdout.replace(/(@@\w+ switch\n)/, `$1${armed}\n`);
+    return withSwitch(stdout, "0123abcd");
   });
   const { stderr } = await ds4("confirm", ...args);
   expect(stderr).toMatch(/the vps went back before this was confirmed \(after 9[5-8] s/);

@@ -9,12 +9,14 @@ import { type ServerOptions, startServer } from "../ssh/test-server.js";
 export async function serveSite(
   folder: string,
   state: "fresh" | "in-sync",
-  behaviour: Behaviour = {},
+  behaviour: Behaviour | ((host: string) => Behaviour) = {},
   scripted: (script: string, stdout: string, host: string) => string | Promise<string> = (_, stdout) =>
     stdout,
   options: Partial<Record<"vps" | "router", ServerOptions>> = {},
 ) {
-  const hosts = (["vps", "router"] as const).map((label) => fakeHost(label, [state, "in-sync"], behaviour));
+  const hosts = (["vps", "router"] as const).map((label) =>
+    fakeHost(label, [state, "in-sync"], typeof behaviour === "function" ? behaviour(label) : behaviour),
+  );
   /** All that the hosts were told to run. */
   const scripts: string[] = [];
   const run = async ({ label, run }: Shell, script: string) => {

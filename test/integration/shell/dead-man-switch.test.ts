@@ -8,6 +8,7 @@ import {
   type Arming,
   armLines,
   confirmScript,
+  onlyAfter,
   parseSwitch,
   switchProbe,
   underSwitch,
@@ -22,6 +23,7 @@ import {
   readLock,
   releaseLine,
   renewLines,
+  takeLines,
 } from "../../../src/core/lock.js";
 import { group, writeFile } from "../../../src/core/script.js";
 import { runScript, shells, title } from "../../shells.js";
@@ -191,6 +193,29 @@ for (const shell of shells) {
       expect(log()).toBe("undone\n");
     });
 
+    it("of another run, or none, keeps what is there from being taken back step by step", () => {
+      const other = { ...arming, run: "ffff" };
+      const takeBack = (run: string) => [...strict, ...onlyAfter(run), `echo back >>${root}/log`];
+      const refused = { code: 1, stderr: "it was changed by another run of ds4 since, or has booted\n" };
+      expect(run(group(takeBack(arming.run)))).toMatchObject(refused);
+      // A laptop that slept: its switch has fired, and another one's change was confirmed meanwhile.
+      arm(60, []);
+      run(undoNow());
+      run(group([...strict, ...armLines("router", other, 60, ["echo other"])]));
+      expect(run(group(takeBack(arming.run)))).toMatchObject(refused);
+      run(confirmScript("router", "ffff"));
+      expect(run(group(takeBack(arming.run)))).toMatchObject(refused);
+      expect(log()).toBe("");
+      // Its own one may, confirmed or with an undo that failed; not once another one has begun.
+      expect(run(group(takeBack("ffff"))).code).toBe(0);
+      arm(60, ["fail 'no'"]);
+      expect(run(group(takeBack("ffff")))).toMatchObject(refused);
+      expect(run(undoNow(arming.run)).code).toBe(1);
+      expect(run(group(takeBack(arming.run))).code).toBe(0);
+      expect(log()).toBe("back\nback\n");
+      run(confirmScript("router", arming.run));
+    });
+
     it("puts back ds4's notes of what was there before", () => {
       mkdirSync(join(root, "etc/ds4/before"), { recursive: true });
       writeFileSync(join(root, "etc/ds4/before/sysctl"), "ip_forward:0\n");
@@ -251,6 +276,15 @@ for (const shell of shells) {
       writeFileSync(file(), readFileSync(file(), "utf8").replace(/until=\d+/, "until=0"));
       expect(run(group(renewLines(lease("aa"), "exit 1"))).code).toBe(0);
       expect(take("bb")).toBeDefined();
+    });
+
+    it("is taken again after it was given back, unless another run has it", () => {
+      const again = (name: string) => run(group([...strict, ...takeLines(lease(name), "fail 'taken'")]));
+      take("aa");
+      run(group([releaseLine({ run: "aa" })]));
+      for (const _ of ["once", "and again"]) expect(again("aa").code).toBe(0);
+      expect(again("bb")).toMatchObject({ code: 1, stderr: "taken\n" });
+      expect(take("bb")?.by).toBe("aa@laptop");
     });
 
     it("is looked at without being taken", () => {

@@ -304,6 +304,10 @@ describe("a change of both hosts", () => {
     // The VPS was confirmed, and has no switch any more.
     expect(hosts.vps.ran.slice(-4)).toEqual(["undo", "read", "change", "read"]);
     expect(hosts.vps.state).toBe("fresh");
+    const back = hosts.vps.scripts.at(-2);
+    for (const guard of ["another run of ds4 is at it", "/var/run/ds4/confirmed-0123abcd"]) {
+      expect(back).toContain(guard);
+    }
   });
 
   it.each(["arm", "change", "prove"])(
@@ -317,17 +321,26 @@ describe("a change of both hosts", () => {
 
   it("says what is left where going back fails, too", async () => {
     const { result } = await change({
-      vps: { undo: () => ({ code: 1, stderr: "busy" }), change: (times) => (times > 1 ? { code: 1 } : {}) },
+      vps: {
+        undo: () => ({ code: 1, stderr: "busy" }),
+        change: (times) => (times > 1 ? { code: 1, stderr: "not mine" } : {}),
+      },
       router: { confirm: () => ({ code: 3 }) },
     });
     const error = failed(result);
     expect(error.undone).toBe(false);
+    expect(error.message).toContain("The undo on the vps failed: busy");
+    expect(error.message).toContain("the change on the vps failed at the beginning: not mine");
     expect(error.message).toMatch(/Going back failed, too; this is left: .*vps tunnel wrap1/);
     expect(error.hint).toContain("'ds4 teardown lab'");
   });
 
-  it("shows a bug as it is", async () => {
-    const { result } = await change({ vps: { change: raise(new TypeError("oops")) } });
-    expect(result).toBeInstanceOf(TypeError);
+  it("goes back where ds4 itself is at fault, and shows that", async () => {
+    const { result, hosts } = await change({ vps: { change: raise(new TypeError("oops")) } });
+    const error = failed(result);
+    expect(error.message).toMatch(/^ds4 itself is at fault: TypeError: oops\n {4}at /);
+    expect(error.message).toMatch(/Both hosts are back where they were.$/);
+    expect(error.undone).toBe(true);
+    for (const { state } of Object.values(hosts)) expect(state).toBe("fresh");
   });
 });
