@@ -1,7 +1,7 @@
 import { printable } from "./printable.js";
 import { quote } from "./script.js";
 import { type Change, diff, type Items } from "./state.js";
-import type { HostName, Step } from "./step.js";
+import type { HostName, RenderContext, Step } from "./step.js";
 
 /** The items of a host, by the step they belong to. */
 export type HostState = ReadonlyMap<string, Items>;
@@ -75,15 +75,33 @@ export function renderPlan(
   const lines = batches(plan.changes).flatMap((batch) => {
     const step = steps.find(({ name }) => name === batch[0]?.step);
     if (step === undefined) throw new Error(`a plan for an unknown step '${batch[0]?.step}'`);
-    return step.render(batch, {
-      standalone,
-      mark: (id) => markLine(step.name, id),
-      finally: (line) => {
-        if (!last.includes(line)) last.push(line);
-      },
-    });
+    return step.render(batch, renderContext(step.name, standalone, last));
   });
   return [...lines, ...last];
+}
+
+/** What a step of this name renders with; `last` gets the lines that come after all changes. */
+export function renderContext(step: string, standalone: boolean, last: string[]): RenderContext {
+  return {
+    standalone,
+    mark: (id) => markLine(step, id),
+    make: (id, lines) => (standalone ? allOrFail(lines, `${step} ${id} can't be made`) : lines),
+    finally: (line) => {
+      if (!last.includes(line)) last.push(line);
+    },
+  };
+}
+
+/** Each of the lines has to work, where an error ends nothing: they end there, and `fail` is called. */
+function allOrFail(lines: readonly string[], message: string): readonly string[] {
+  // Not `( … ) || fail`: `set -e` counts for nothing on the left of that.
+  return [
+    "( set -e",
+    'fail() { echo "$*" >&2; exit 1; }',
+    ...lines,
+    ")",
+    `[ $? -eq 0 ] || fail ${quote(message)}`,
+  ];
 }
 
 /** Neighbours of one step that are all removals, or none, are rendered together. */

@@ -72,6 +72,8 @@ export type RenderContext = {
   readonly standalone: boolean;
   /** The shell line that says that work on this item begins. */
   mark(id: string): string;
+  /** Lines that make this item, each of which has to work: an undo goes on after an error, and has to know of it. */
+  make(id: string, lines: readonly string[]): readonly string[];
   /** Asks for a shell line after all changes, once, however many steps ask for it. */
   finally(line: string): void;
 };

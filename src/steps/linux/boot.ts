@@ -48,13 +48,7 @@ export function renderByBootScript(
   return [
     ...changes.flatMap(({ id, from, to }) => (to || !from ? [] : [context.mark(id), ...down(id, from)])),
     ...(context.standalone
-      ? make.flatMap(({ id, to }) => [
-          context.mark(id),
-          "{",
-          ...upLines(step, id, to),
-          // An undo goes on after an error, and has to say so.
-          `} || fail ${quote(`${step.name} ${id} can't be made`)}`,
-        ])
+      ? make.flatMap(({ id, to }) => [context.mark(id), ...context.make(id, upLines(step, id, to))])
       : make.length > 0
         ? [
             runParts(

@@ -71,7 +71,7 @@ true`,
               // Written down first: whatever happens in between, it is known what is ds4's to remove. Not what is only
               // upgraded, which has its former version in brackets.
               `new=$(${simulate}) || { ${apt} update >/dev/null && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
-              `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\) (.*/\\1/p'; } | sort -u >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }`,
+              `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\) (.*/\\1/p'; } | sort -u >${list}.new ) && ${keepNote(`${list}.new`, list)}`,
               `${get} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${get} >/dev/null; }`,
             ]),
         ...(remove.length === 0
@@ -85,7 +85,7 @@ true`,
               ...leaveNeeded,
               // One that was cut off leaves dpkg to be tidied up first.
               `if [ -n "$gone" ] && ! { ${apt} purge $gone || { dpkg --configure -a && ${apt} purge $gone; }; } >/dev/null; then fail "apt-get can't remove $gone"`,
-              `elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && { ${keepNote(`${list}.new`, list)}; }; else rm -f ${list} ${list}.new; rmdir /etc/ds4 2>/dev/null || :; fi`,
+              `elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && ${keepNote(`${list}.new`, list)}; else rm -f ${list} ${list}.new; rmdir /etc/ds4 2>/dev/null || :; fi`,
             ]),
       ];
     },

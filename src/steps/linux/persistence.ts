@@ -7,6 +7,7 @@ import { fileState, parseFiles, probeFiles, renderFiles } from "../files.js";
 import { type BootStep, bootScript, bootScriptPath, type LinuxStep, notesFor } from "./boot.js";
 import { flusherFiles, flusherPatterns } from "./flushers.js";
 import type { Role } from "./role.js";
+import { reloadUnits } from "./unit.js";
 
 const unitFile = ({ host }: Pick<Role<World>, "host">) => `# Written by ds4.
 [Unit]
@@ -199,7 +200,7 @@ export function persistenceStep<W extends World>(
         // From now on it may run at any boot, also at one in the middle of this change.
         ...(script === undefined ? [] : notesFor(String(script), bootSteps)),
         ...renderFiles(changes, context),
-        ...(touched("/systemd/system/") ? ["systemctl daemon-reload"] : []),
+        ...(touched("/systemd/system/") ? [reloadUnits] : []),
         // Now, and not at the end: what comes next would be taken away again.
         ...(touched("/systemd/network/") ? networkdReload : []),
         ...changes.flatMap(({ id, to }) =>

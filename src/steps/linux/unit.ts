@@ -5,6 +5,8 @@ import type { Role } from "./role.js";
 
 const name = "ds4.service";
 
+export const reloadUnits = 'systemctl daemon-reload || fail "systemctl daemon-reload failed"';
+
 /** The systemd unit that runs the boot script: enabled for the next boot, and active so that restarts reach it. */
 export function unitStep<W extends World>(role: Role<W>): LinuxStep<W> {
   return {
@@ -28,11 +30,11 @@ systemctl show -p ActiveState ${name}`,
       changes.flatMap(({ id, to }) => [
         context.mark(id),
         ...(to
-          ? [
+          ? context.make(id, [
               // Its file is read already; reading all again takes a small machine a second.
               `systemctl -q --no-reload ${to.enabled ? "enable" : "disable"} ${name}`,
               `systemctl ${to.active ? "restart" : "stop"} ${name}`,
-            ]
+            ])
           : [
               // Of a unit whose file is empty, as after a power cut, systemd leaves the link.
               `systemctl -q --no-reload disable --now ${name} 2>/dev/null || :; rm -f /etc/systemd/system/multi-user.target.wants/${name}`,

@@ -36,9 +36,9 @@ export const address: RouterStep = {
       context.mark(id),
       ...(to === undefined
         ? []
-        : [
+        : context.make(id, [
             `ip -6 addr replace ${quote(id)} dev lo valid_lft forever preferred_lft ${to.deprecated ? 0 : "forever"}`,
-          ]),
+          ])),
     ]);
   },
 };

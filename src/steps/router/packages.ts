@@ -13,7 +13,7 @@ const isRoot = (name: string) => name === kernelModule || name === ipTool;
 const installed = `installed() { if command -v apk >/dev/null; then apk info 2>/dev/null; else awk '$1 == "Package:" { p = $2 } $1 == "Status:" && $NF == "installed" { print p }' /usr/lib/opkg/status; fi; }`;
 
 /** Adds to the list what has come since the install began. */
-const note = `[ ! -r ${earlier} ] || { ( umask 077; { [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f ${earlier} || :; } | sort -u >${list}.new ); ${keepNote(`${list}.new`, list)}; rm -f ${earlier}; }`;
+const note = `[ ! -r ${earlier} ] || { ( umask 077; { [ ! -r ${list} ] || cat ${list}; installed | grep -vxF -f ${earlier} || :; } | sort -u >${list}.new ) && ${keepNote(`${list}.new`, list)}; rm -f ${earlier}; }`;
 
 /**
  * OpenWrt packages that are missing: the kernel module, and an `ip` that can make tunnels (BusyBox's can't). What
@@ -59,7 +59,7 @@ true`,
         : [
             "mkdir -p -m 700 /etc/ds4",
             // Kept until it is known what came: also after a power cut in between.
-            `( umask 077; installed | sort >${earlier}.new ); [ -s ${earlier}.new ] || fail "what is installed can't be read"; ${keepNote(`${earlier}.new`, earlier)}`,
+            `( umask 077; installed | sort >${earlier}.new ) && [ -s ${earlier}.new ] || fail "what is installed can't be read"; ${keepNote(`${earlier}.new`, earlier)}`,
             // An update fails where one of its feeds does, be it none of these packages'.
             `manage $get ${install.join(" ")} || { manage $update || :; manage $get ${install.join(" ")}; } || fail "$get failed: $said"`,
             note,

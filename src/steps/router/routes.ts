@@ -44,12 +44,14 @@ export const routes: RouterStep = {
         ? []
         : [
             ...(from === undefined ? [] : remove(id, from)),
-            [
-              `ip route replace ${routeOf(id)}`,
-              ...(to.via === "" ? [] : [`${to.via} scope link`]),
-              ...(to.metric === 0 ? [] : [`metric ${to.metric}`]),
-              `table ${quote(tableOf(id))} proto static`,
-            ].join(" "),
+            ...context.make(id, [
+              [
+                `ip route replace ${routeOf(id)}`,
+                ...(to.via === "" ? [] : [`${to.via} scope link`]),
+                ...(to.metric === 0 ? [] : [`metric ${to.metric}`]),
+                `table ${quote(tableOf(id))} proto static`,
+              ].join(" "),
+            ]),
           ]),
     ]);
   },

@@ -28,10 +28,8 @@ export const rules: RouterStep = {
       context.mark(id),
       ...(to === undefined
         ? []
-        : [
-            // Mostly netifd has done it by now.
-            makeRule(id, String(to.rule)),
-          ]),
+        : // Mostly netifd has done it by now.
+          context.make(id, [makeRule(id, String(to.rule))])),
     ]);
   },
   conflicts: ({ site, router, design }) => [

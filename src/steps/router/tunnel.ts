@@ -109,7 +109,7 @@ true`,
       context.mark(id),
       ...(to
         ? context.standalone
-          ? make(id, to)
+          ? context.make(id, make(id, to))
           : [`${initScriptPath} start`]
         : [`[ ! -e /sys/class/net/${quote(id)} ] || ip link del ${quote(id)} 2>/dev/null || :`]),
     ]),

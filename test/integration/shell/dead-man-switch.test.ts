@@ -25,6 +25,7 @@ import {
   renewLines,
   takeLines,
 } from "../../../src/core/lock.js";
+import { renderContext } from "../../../src/core/plan.js";
 import { group, writeFile } from "../../../src/core/script.js";
 import { runScript, shells, title } from "../../shells.js";
 
@@ -152,6 +153,34 @@ for (const shell of shells) {
       expect(run(undoNow()).code).toBe(0);
       expect(armed()).toBe(false);
       expect(log()).toBe("undone\nundone\n");
+    });
+
+    it.each([
+      ["the first", ["ip", "ok"]],
+      ["the last", ["ok", "ip"]],
+      ["one that stops", ["ok", "fail no", "ok"]],
+    ])(
+      "stays armed where %s of the lines that make an item fails, and goes on with the next one",
+      (_, lines) => {
+        const { make } = renderContext("tunnel", true, []);
+        const tools = [`ip() { [ -e ${root}/mended ]; }; ok() { echo ok >>${root}/log; }`];
+        arm(60, [...tools, ...make("wrap1", lines), ...make("next", ["ok"]), `echo undone >>${root}/log`]);
+        expect(run(undoNow())).toMatchObject({
+          code: 1,
+          stderr: expect.stringContaining("tunnel wrap1 can't be made\n"),
+        });
+        expect(armed()).toBe(true);
+        expect(log()).toMatch(/ok\nundone\n$/);
+        run(confirmScript("router", arming.run));
+      },
+    );
+
+    it("counts what is made without a failure as done", () => {
+      const { make } = renderContext("tunnel", true, []);
+      arm(60, make("wrap1", ["false || :", `echo made >>${root}/log`]));
+      expect(run(undoNow())).toMatchObject({ code: 0, stderr: "" });
+      expect(log()).toBe("made\n");
+      expect(armed()).toBe(false);
     });
 
     it("stays armed where a file can't be written, and leaves the one that is there whole", () => {

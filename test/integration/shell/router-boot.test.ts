@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { renderContext } from "../../../src/core/plan.js";
 import { group } from "../../../src/core/script.js";
 import { type Change, diff, type Items } from "../../../src/core/state.js";
 import { boot } from "../../../src/steps/router/boot.js";
@@ -25,7 +26,7 @@ for (const shell of shells) {
       );
     };
     const change = (changes: readonly Change[]) => {
-      const lines = boot.render(changes, { standalone: false, mark: () => ":", finally: () => {} });
+      const lines = boot.render(changes, { ...renderContext("", false, []), mark: () => ":" });
       expect(runScript(shell, here(group(["set -eu", ...lines])))).toMatchObject({ stderr: "", code: 0 });
     };
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { renderContext } from "../../../src/core/plan.js";
 import type { Change, State } from "../../../src/core/state.js";
 import { parseUciExport } from "../../../src/hosts/router/uci.js";
 import { uci as uciStep } from "../../../src/steps/router/uci.js";
@@ -27,7 +28,7 @@ function uci(args: readonly string[], input = ""): string {
 
 /** The lines that the step hands to `uci batch`; of what is there already, the section first goes. */
 function batch(changes: readonly Change[]): readonly string[] {
-  const script = uciStep.render(changes, { standalone: false, mark: () => ":", finally: () => {} });
+  const script = uciStep.render(changes, { ...renderContext("", false, []), mark: () => ":" });
   return [
     ...changes.flatMap(({ id, from }) => (from === undefined ? [] : [`delete ${id}`])),
     ...(script.includes("DS4")

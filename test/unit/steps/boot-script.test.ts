@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { renderContext } from "../../../src/core/plan.js";
 import { group } from "../../../src/core/script.js";
 import type { State } from "../../../src/core/state.js";
 import { type BootPart, bootScript, bootScriptPath } from "../../../src/steps/linux/boot.js";
@@ -82,9 +83,8 @@ for (const shell of shells) {
     };
     const render = (from: State | undefined, to: State | undefined) =>
       sysctl.render([{ id: "net.ipv4.ip_forward", from, to }], {
-        standalone: false,
+        ...renderContext("", false, []),
         mark: () => ":",
-        finally: () => {},
       });
     const probe = () => {
       const text = sysctl

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { renderContext } from "../../../src/core/plan.js";
 import { group } from "../../../src/core/script.js";
 import type { Items } from "../../../src/core/state.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../../../src/steps/files.js";
@@ -86,7 +87,7 @@ for (const shell of shells) {
 
     it("are written as they are wanted, and removed again", () => {
       const path = here("new/deep/file");
-      const context = { standalone: false, mark: (id: string) => `echo at ${id}`, finally: () => {} };
+      const context = { ...renderContext("", false, []), mark: (id: string) => `echo at ${id}` };
       const to = { ...fileState("it's $HOME\n", "755"), owner };
       const made = runScript(shell, group(["set -eu", ...renderFiles([{ id: path, to }], context)]));
       expect(made).toEqual({ stdout: `at ${path}\n`, stderr: "", code: 0 });

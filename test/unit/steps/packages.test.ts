@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { renderContext } from "../../../src/core/plan.js";
 import { quote } from "../../../src/core/script.js";
 import { packages } from "../../../src/steps/vps/steps.js";
 import { runScript, shells, title } from "../../shells.js";
@@ -17,7 +18,7 @@ const [shell] = shells;
 describe(title(shell, "Debian's packages"), () => {
   const run = (changes: Parameters<typeof packages.render>[0]) => {
     writeFileSync(log, "");
-    const lines = packages.render(changes, { standalone: false, mark: () => ":", finally: () => {} });
+    const lines = packages.render(changes, { ...renderContext("", false, []), mark: () => ":" });
     const script = ["set -eu", `PATH=${quote(folder)}:$PATH`, 'fail() { echo "$*" >&2; exit 1; }', ...lines];
     const { stderr, code } = runScript(shell, script.join("\n").replaceAll("/etc/ds4", folder));
     expect({ stderr, code }).toEqual({ stderr: "", code: 0 });

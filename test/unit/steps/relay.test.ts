@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
+import { renderContext } from "../../../src/core/plan.js";
 import type { Change } from "../../../src/core/state.js";
 import type { Barrier } from "../../../src/hosts/linux/neighbours.js";
 import { makeRelayDesign } from "../../../src/hosts/relay-design.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
 import { parseSite } from "../../../src/inventory/load.js";
+import { reloadUnits } from "../../../src/steps/linux/unit.js";
 import { programs } from "../../../src/steps/vps/relay/programs.js";
 import { chains, firewalld, packages } from "../../../src/steps/vps/relay/shared.js";
 import type { RelayWorld } from "../../../src/steps/vps/relay/step.js";
@@ -24,7 +26,7 @@ function relayWorld(more: Partial<VpsFacts> = {}, forward = standard): RelayWorl
 const ok = (stdout: string) => ({ stdout, code: 0 });
 const ran: string[] = [];
 const context = {
-  standalone: false,
+  ...renderContext("", false, []),
   mark: (id: string) => `# ${id}`,
   finally: (line: string) => ran.push(line),
 };
@@ -128,7 +130,7 @@ describe("the units of a relay", () => {
       "# udp/8000",
       "rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-8000.service",
       "rm -f /etc/systemd/system/ds4-relay-udp-8000.service /etc/systemd/system/ds4-relay-udp-8000.service.ds4-new",
-      "systemctl daemon-reload",
+      reloadUnits,
       "systemctl reset-failed ds4-relay-udp-8000.service 2>/dev/null || :",
     ]);
   });

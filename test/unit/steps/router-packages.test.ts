@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { renderContext } from "../../../src/core/plan.js";
 import { quote } from "../../../src/core/script.js";
 import { packages } from "../../../src/steps/router/packages.js";
 import { runScript, shells, title } from "../../shells.js";
@@ -75,7 +76,7 @@ describe.each(shells.flatMap((shell) => (["opkg", "apk"] as const).map((manager)
     const run = (changes: ReturnType<typeof both>) =>
       runScript(
         shell,
-        script(packages.render(changes, { standalone: false, mark: () => ":", finally: () => {} })),
+        script(packages.render(changes, { ...renderContext("", false, []), mark: () => ":" })),
       );
     const read = () => {
       const { stdout, code } = runScript(shell, script([packages.probe(site)]));

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { aimFor, nothing, planSite } from "../../../src/converge/plan-site.js";
+import { aimFor, nothing, planSite, undoLines } from "../../../src/converge/plan-site.js";
 import { readHosts, withPath } from "../../../src/converge/read.js";
 import { ConnectError } from "../../../src/core/errors.js";
 import { parseSite } from "../../../src/inventory/load.js";
@@ -135,6 +135,20 @@ describe("a change of both hosts", () => {
     const teardown = await change({}, "teardown");
     expect(teardown.hosts.vps.scripts[0]).toMatch(/ip link add wrap1 mtu/);
     expect(teardown.hosts.vps.scripts[0]).not.toMatch(/^\/etc\/ds4\/up \w+:/m);
+  });
+
+  it.each(["vps", "router"] as const)("notices what of the way back fails on the %s", async (host) => {
+    const shells = { vps: recordedShell("in-sync", "vps"), router: recordedShell("in-sync", "router") };
+    const { [host]: own = expect.unreachable() } = await readHosts(site, shells);
+    const undo = undoLines(host, own.actual, nothing).join("\n");
+    const unnoticed = undo
+      .replaceAll(/^\( set -e$[\s\S]*?^\)$/gm, "")
+      .split("\n")
+      .filter(
+        (line) => /^(ip|systemctl|sysctl|mv|cp|echo .*>) /.test(line) && !/\|\| (:|fail .*)$/.test(line),
+      );
+    expect(undo).toContain("t be made");
+    expect(unnoticed).toEqual([]);
   });
 
   it("changes nothing where a switch can't be armed", async () => {

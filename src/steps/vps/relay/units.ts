@@ -2,6 +2,7 @@ import { quote, removeFile } from "../../../core/script.js";
 import type { State } from "../../../core/state.js";
 import { unwanted, wanted } from "../../../core/step.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../../files.js";
+import { reloadUnits } from "../../linux/unit.js";
 import type { RelayStep } from "./step.js";
 import { idOf, unitFile, unitName } from "./unit-file.js";
 
@@ -61,8 +62,8 @@ ${probeFiles([`${folder}/ds4-relay-*.service`])}`,
         ),
         { ...context, mark: (file) => context.mark(idOf(file) ?? file) },
       ),
-      "systemctl daemon-reload",
-      ...(enabled === "" ? [] : [`systemctl -q --no-reload enable ${enabled}`]),
+      reloadUnits,
+      ...(enabled === "" ? [] : context.make(enabled, [`systemctl -q --no-reload enable ${enabled}`])),
       ...(disabled === "" ? [] : [`systemctl -q --no-reload disable ${disabled} 2>/dev/null || :`]),
       ...(mended.length === 0 ? [] : [`systemctl try-restart ${mended.join(" ")}`]),
       // Of one that failed, systemd keeps a memory.

@@ -229,7 +229,7 @@ echo '@ds4 file /etc/network/if-up.d/ds4'
 exit 0
 ' >/etc/network/if-up.d/ds4.ds4-new ) || rm -f /etc/network/if-up.d/ds4.ds4-new
 { chmod 700 /etc/network/if-up.d/ds4.ds4-new && { sync /etc/network/if-up.d/ds4.ds4-new 2>/dev/null || sync; } && mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4; } || fail '/etc/network/if-up.d/ds4 can'\''t be written'
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; { { sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl && { sync /etc/ds4/before/sysctl 2>/dev/null || sync; }; } || fail /etc/ds4/before/sysctl" can't be written" )
 /etc/ds4/up sysctl:net.ipv4.ip_forward

@@ -15,7 +15,7 @@ export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 file /etc/systemd/system/ds4.service'
 rm -f /etc/systemd/system/ds4.service /etc/systemd/system/ds4.service.ds4-new
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 echo '@ds4 file /etc/network/interfaces.d/ds4'
 [ -d /etc/network/interfaces.d ] || ( umask 077; mkdir -p /etc/network/interfaces.d )
 ( umask 077; printf '%s' '# Written by ds4.

@@ -280,7 +280,7 @@ echo '@ds4 file /etc/network/if-up.d/ds4'
 exit 0
 ' >/etc/network/if-up.d/ds4.ds4-new ) || rm -f /etc/network/if-up.d/ds4.ds4-new
 { chmod 700 /etc/network/if-up.d/ds4.ds4-new && { sync /etc/network/if-up.d/ds4.ds4-new 2>/dev/null || sync; } && mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4; } || fail '/etc/network/if-up.d/ds4 can'\''t be written'
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077

@@ -57,7 +57,7 @@ rm -f /etc/network/if-up.d/ds4 /etc/network/if-up.d/ds4.ds4-new
 echo '@ds4 package socat'
 mkdir -p -m 700 /etc/ds4
 new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null) || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null); } || fail "apt-get can't install what is missing"
-( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\) (.*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && { { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"; }
+( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\) (.*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"
 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null 2>&1 || { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat >/dev/null; }
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
@@ -142,7 +142,7 @@ ExecReload=-/etc/ds4/up chains:relay
 ExecStopPost=-/etc/ds4/up chains:relay
 ' >/etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new ) || rm -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new
 { chmod 644 /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new && { sync /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/firewalld.service.d/ds4.conf.ds4-new /etc/systemd/system/firewalld.service.d/ds4.conf; } || fail '/etc/systemd/system/firewalld.service.d/ds4.conf can'\''t be written'
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 echo '@ds4 relay tcp/80'
 [ -d /etc/systemd/system ] || ( umask 022; mkdir -p /etc/systemd/system )
 ( umask 077; printf '%s' '# Written by ds4 for the site '\''lab'\''.
@@ -317,7 +317,7 @@ LimitNOFILE=64
 WantedBy=multi-user.target
 ' >/etc/systemd/system/ds4-relay-udp-9000.service.ds4-new ) || rm -f /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
 { chmod 644 /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new && { sync /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new /etc/systemd/system/ds4-relay-udp-9000.service; } || fail '/etc/systemd/system/ds4-relay-udp-9000.service can'\''t be written'
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 systemctl -q --no-reload enable ds4-relay-tcp-80.service ds4-relay-tcp-8080.service ds4-relay-udp-9000.service
 exit 0
 }

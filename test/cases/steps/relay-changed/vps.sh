@@ -16,7 +16,7 @@ fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 relay udp/9000'
 rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-udp-9000.service
 rm -f /etc/systemd/system/ds4-relay-udp-9000.service /etc/systemd/system/ds4-relay-udp-9000.service.ds4-new
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 systemctl reset-failed ds4-relay-udp-9000.service 2>/dev/null || :
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
@@ -181,7 +181,7 @@ LimitNOFILE=64
 WantedBy=multi-user.target
 ' >/etc/systemd/system/ds4-relay-tcp-443.service.ds4-new ) || rm -f /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new
 { chmod 644 /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new && { sync /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/system/ds4-relay-tcp-443.service.ds4-new /etc/systemd/system/ds4-relay-tcp-443.service; } || fail '/etc/systemd/system/ds4-relay-tcp-443.service can'\''t be written'
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 systemctl -q --no-reload enable ds4-relay-tcp-8080.service ds4-relay-tcp-443.service
 exit 0
 }

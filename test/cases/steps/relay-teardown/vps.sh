@@ -39,7 +39,7 @@ rm -f /etc/systemd/system/ds4-relay-tcp-8080.service /etc/systemd/system/ds4-rel
 echo '@ds4 relay tcp/80'
 rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-80.service
 rm -f /etc/systemd/system/ds4-relay-tcp-80.service /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 systemctl reset-failed ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
 rm -f /etc/systemd/system/nftables.service.d/ds4.conf /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
@@ -53,7 +53,7 @@ echo '@ds4 file /etc/ds4/up'
 rm -f /etc/ds4/up /etc/ds4/up.ds4-new
 echo '@ds4 file /etc/ds4/site'
 rm -f /etc/ds4/site /etc/ds4/site.ds4-new
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :
@@ -66,7 +66,7 @@ all=$gone; takes() { apt-get -q -s purge "$@" 2>/dev/null | sed -nE 's/^(Purg|Re
 alone() { ! takes "$@" | grep -vxF "$(printf '%s\n' $all)" | grep -q .; }
 alone $all || { gone=; for p in $all; do if alone "$p"; then gone="$gone $p"; else apt-mark auto "$p" >/dev/null 2>&1 || :; fi; done; }
 if [ -n "$gone" ] && ! { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone || { dpkg --configure -a && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone; }; } >/dev/null; then fail "apt-get can't remove $gone"
-elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"; }; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
+elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
 rm -rf /etc/ds4/before; rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :
 exit 0
 }

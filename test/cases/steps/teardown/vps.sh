@@ -68,7 +68,7 @@ echo '@ds4 file /etc/ds4/up'
 rm -f /etc/ds4/up /etc/ds4/up.ds4-new
 echo '@ds4 file /etc/ds4/site'
 rm -f /etc/ds4/site /etc/ds4/site.ds4-new
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 rmdir /etc/systemd/system/nftables.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/netfilter-persistent.service.d 2>/dev/null || :
 rmdir /etc/systemd/system/firewalld.service.d 2>/dev/null || :

@@ -37,7 +37,7 @@ rm -f /etc/systemd/system/ds4-relay-tcp-8080.service /etc/systemd/system/ds4-rel
 echo '@ds4 relay tcp/80'
 rm -f /etc/systemd/system/multi-user.target.wants/ds4-relay-tcp-80.service
 rm -f /etc/systemd/system/ds4-relay-tcp-80.service /etc/systemd/system/ds4-relay-tcp-80.service.ds4-new
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 systemctl reset-failed ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
 echo '@ds4 package socat'
 gone=socat
@@ -48,7 +48,7 @@ all=$gone; takes() { apt-get -q -s purge "$@" 2>/dev/null | sed -nE 's/^(Purg|Re
 alone() { ! takes "$@" | grep -vxF "$(printf '%s\n' $all)" | grep -q .; }
 alone $all || { gone=; for p in $all; do if alone "$p"; then gone="$gone $p"; else apt-mark auto "$p" >/dev/null 2>&1 || :; fi; done; }
 if [ -n "$gone" ] && ! { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone || { dpkg --configure -a && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone; }; } >/dev/null; then fail "apt-get can't remove $gone"
-elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"; }; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
+elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; { { sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl && { sync /etc/ds4/before/sysctl 2>/dev/null || sync; }; } || fail /etc/ds4/before/sysctl" can't be written" )
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
@@ -256,7 +256,7 @@ echo '@ds4 file /etc/network/if-up.d/ds4'
 exit 0
 ' >/etc/network/if-up.d/ds4.ds4-new ) || rm -f /etc/network/if-up.d/ds4.ds4-new
 { chmod 700 /etc/network/if-up.d/ds4.ds4-new && { sync /etc/network/if-up.d/ds4.ds4-new 2>/dev/null || sync; } && mv -f /etc/network/if-up.d/ds4.ds4-new /etc/network/if-up.d/ds4; } || fail '/etc/network/if-up.d/ds4 can'\''t be written'
-systemctl daemon-reload
+systemctl daemon-reload || fail "systemctl daemon-reload failed"
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; { { sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl && { sync /etc/ds4/before/sysctl 2>/dev/null || sync; }; } || fail /etc/ds4/before/sysctl" can't be written" )
 /etc/ds4/up sysctl:net.ipv4.ip_forward
