@@ -1,4 +1,4 @@
-import type { Probe, Section } from "../../core/script.js";
+import { type Probe, required, type Section } from "../../core/script.js";
 import type { Peer } from "../../core/shell.js";
 import { type LinuxFacts, type LinuxHost, linuxProbes, parseLinuxFacts } from "../linux/facts.js";
 
@@ -28,7 +28,7 @@ export const homeProbes = (table: number): readonly Probe[] => [
 export function parseHomeFacts(sections: ReadonlyMap<string, Section>): HomeFacts {
   return {
     ...parseLinuxFacts(sections, homeHost),
-    rules: sections.get("rule")?.stdout ?? "",
-    table: sections.get("table")?.stdout ?? "",
+    rules: required(sections.get("rule"), "the home machine's routing rules"),
+    table: required(sections.get("table"), "the home machine's routes"),
   };
 }

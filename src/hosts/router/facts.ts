@@ -189,10 +189,12 @@ export function parseRouterFacts(sections: ReadonlyMap<string, Section>): Router
         devices: valuesOf(zone, "device"),
       })),
     tunnels: [
-      ...(sections.get("tunnel")?.stdout ?? "").matchAll(/(\S+): \S+\/ipv6 remote (\S+) local (\S+)/g),
+      ...required(sections.get("tunnel"), "the router's tunnels").matchAll(
+        /(\S+): \S+\/ipv6 remote (\S+) local (\S+)/g,
+      ),
     ].map(([, name = "", remote = "", local = ""]) => ({ name, local, remote })),
-    rules: sections.get("rule")?.stdout ?? "",
-    table: sections.get("route")?.stdout ?? "",
+    rules: required(sections.get("rule"), "the router's routing rules"),
+    table: required(sections.get("route"), "the router's routes"),
     staged: required(sections.get("staged"), "uci changes")
       .split("\n")
       .filter((line) => /^[-+~|@^]?(network|firewall)\./.test(line)),

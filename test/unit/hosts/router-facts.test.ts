@@ -30,6 +30,7 @@ const answers: Readonly<Record<string, Section>> = {
   staged: ok(""),
   rule: ok(recorded("policy-routing", 1)),
   route: ok(""),
+  tunnel: ok(""),
 };
 const facts = (more: Readonly<Record<string, Section>> = {}) =>
   parseRouterFacts(new Map(Object.entries({ ...answers, ...more })));
@@ -136,6 +137,7 @@ describe("what isn't a router that ds4 can read", () => {
     expect(refusal({ host: failed }, HostError)).toContain("timed out");
     expect(refusal({ interfaces: failed }, HostError)).toContain("network.interface dump can't be read");
     expect(refusal({ staged: failed }, HostError)).toContain("uci changes can't be read");
+    expect(refusal({ rule: failed }, HostError)).toContain("the router's routing rules can't be read");
     expect(refusal({ owned: failed }, HostError)).toContain("/etc/ds4/site can't be read");
     expect(refusal({ interfaces: ok("{}") }, HostError)).toContain("unknown form");
     expect(refusal({ interfaces: ok('{"interface": [{') }, HostError)).toContain("is no JSON");
