@@ -7,8 +7,11 @@ import { nearest } from "./nearest.js";
 /** They come with ds4, and are meant only when named. */
 const SHIPPED = ["example", "example-forward", "example-linux", "example-relay", "lab", "lab-linux"];
 
-/** The files of the sites in `folder`, by their names, in order. @throws Ds4Error for two of one name */
-export async function siteFiles(folder: string): Promise<ReadonlyMap<string, string>> {
+/**
+ * The files of the sites in `folder`, by their names, in order. Two of one name are refused, but where only
+ * another site is `wanted`. @throws Ds4Error
+ */
+export async function siteFiles(folder: string, wanted?: string): Promise<ReadonlyMap<string, string>> {
   let entries: string[];
   try {
     entries = await readdir(folder);
@@ -22,7 +25,7 @@ export async function siteFiles(folder: string): Promise<ReadonlyMap<string, str
   for (const entry of found.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))) {
     const name = nameOf(entry);
     const other = files.get(name);
-    if (other !== undefined)
+    if (other !== undefined && (wanted ?? name) === name)
       throw new Ds4Error(`there are two files of the site ${name}: ${other} and ${join(folder, entry)}`, {
         hint: "Remove or rename one of them.",
       });
@@ -44,7 +47,7 @@ export async function findSite(folder: string, name?: string): Promise<string> {
       hint: "Type the name of a site, or its file, such as sites/home.yaml.",
     });
   }
-  const files = await siteFiles(folder);
+  const files = await siteFiles(folder, name);
   const names = [...files.keys()];
   if (name !== undefined) {
     const file = files.get(name);

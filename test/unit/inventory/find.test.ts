@@ -59,6 +59,13 @@ describe("finding a site", () => {
     await expect(findSite(folder)).rejects.toThrow("there are two files of the site home: ");
   });
 
+  it("finds another site beside two files of one name", async () => {
+    add("home.yml", "home.yaml", "parents.yaml");
+    expect(await findSite(folder, "parents")).toBe(join(folder, "parents.yaml"));
+    await expect(findSite(folder, "home")).rejects.toThrow("there are two files of the site home: ");
+    await expect(findSite(folder)).rejects.toThrow("there are two files of the site home: ");
+  });
+
   it("says what is no file", async () => {
     await expect(findSite("elsewhere", folder.replace(/$/, "/"))).rejects.toThrow("is no file");
   });
