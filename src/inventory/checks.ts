@@ -11,7 +11,7 @@ import {
   whyNotGlobal6,
   whyNotPublic4,
 } from "./addresses.js";
-import { readTraffic, type Traffic } from "./forwards.js";
+import { meantAsPort, readTraffic, type Traffic } from "./forwards.js";
 
 /** What a check finds wrong: `message` follows the quoted value, `hint` says what to write instead. */
 type Wrong = { message: string; hint?: string } | undefined;
@@ -159,6 +159,11 @@ export const traffic = z.unknown().transform((value, context): Traffic => {
       });
     if (typeof item !== "string" && typeof item !== "number") {
       refuse(item == null ? "missing" : "must be text or a list of texts");
+      continue;
+    }
+    const meant = meantAsPort(items, at);
+    if (meant !== undefined) {
+      refuse(`${item} stands among ports, and lacks its protocol`, meant);
       continue;
     }
     try {

@@ -4,7 +4,7 @@ import { parseTarget, type SshTarget } from "../ssh/target.js";
 import { broadcastOf, contains4, parsePrefix4 } from "./addresses.js";
 import { server as lanServer, relayServer } from "./checks.js";
 import { fields } from "./fields.js";
-import { findOverlaps, type Item, maxPublicIPv4s, maxServers, readTraffic } from "./forwards.js";
+import { findOverlaps, type Item, maxPublicIPv4s, maxServers, meantAsPort, readTraffic } from "./forwards.js";
 import { relayProblems } from "./relays.js";
 
 type Field = keyof typeof fields;
@@ -169,7 +169,9 @@ export function crossProblems(valueAt: (path: Path) => unknown): CrossProblem[] 
     entries.map((_, at) => publicOf(at) ?? ""),
     add,
   );
-  problems.push(...findOverlaps(items));
+  // Of what a relay refuses anyway, how to part it is no matter.
+  const relayed = ({ traffic }: Item) => !traffic.all && traffic.flows.every(({ ports }) => ports);
+  problems.push(...findOverlaps(relay ? items.filter(relayed) : items));
 
   const tunnel = read("tunnel.name");
   for (const field of ["vps.uplink", "router.uplink", "home.uplink"] as const)
@@ -204,7 +206,7 @@ function readItems(
     return texts.flatMap((value: unknown, index): Item[] => {
       if (typeof value !== "string" && typeof value !== "number") return [];
       const text = String(value);
-      const read = attempt(() => readTraffic(text));
+      const read = meantAsPort(texts, index) ? undefined : attempt(() => readTraffic(text));
       if (read === undefined) return [];
       const place = Array.isArray(traffic) ? [...path, index] : path;
       return [{ path: place, text, server: String(server), publicIPv4: publicOf(at), traffic: read }];

@@ -47,21 +47,36 @@ export const maxPublicIPv4s = 16;
  */
 export function readTraffic(text: string): Traffic {
   const words = text.trim().toLowerCase();
-  const all = /^all(?:\s+except\s+(.+))?$/.exec(words);
+  const all = /^all(?:\s+except\b(.*))?$/.exec(words);
   if (all !== null) {
-    const parts = partsOf(all[1] ?? "");
+    if (all[1] === undefined) return { all: { except: [] }, flows: [] };
+    const parts = partsOf(all[1]);
+    if (parts.length === 0)
+      throw new Ds4Error("excepts nothing", {
+        hint: 'Write all, or "all except tcp/22" in quotes: in [ ], a comma begins a new entry.',
+      });
+    const wanted = `all except ${withProtocols(parts).join(", ")}`;
     // It would be taken for an IP protocol, and the port that was meant would go home.
     const number = parts.find((part) => /^\d/.test(part));
-    if (number !== undefined && parts.some((part) => part.includes("/")))
+    if (number !== undefined)
       throw new Ds4Error(`leaves out ${number}, which is no port without its protocol`, {
-        hint: `Write all except ${withProtocols(parts).join(", ")}; another IP protocol by its name.`,
+        hint: `Write ${wanted}; another IP protocol by its name.`,
       });
+    refuseEmpty(all[1], wanted);
     const except = parts.flatMap(readFlows);
+    refuseTwice(parts);
     if (except.some(({ to }) => to !== undefined))
-      throw new Ds4Error("moves a port that stays with the VPS", { hint: "Leave the -> out." });
+      throw new Ds4Error("moves a port that stays with the VPS", {
+        hint: "Leave the -> out: all except tcp/22, for example.",
+      });
     return { all: { except }, flows: [] };
   }
-  if (words.includes(",")) throw new Ds4Error("is more than one", { hint: listInstead(partsOf(words)) });
+  if (words.includes(",")) {
+    const parts = partsOf(words);
+    if (parts.length < 2) refuseEmpty(words, withProtocols(parts).join() || "a port, such as tcp/443");
+    refuseTwice(parts);
+    throw new Ds4Error("is more than one", { hint: listInstead(parts) });
+  }
   return { flows: readFlows(words) };
 }
 
@@ -70,6 +85,44 @@ const partsOf = (words: string) =>
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
+
+/** What to write instead of a lone number beside ports: it is one, more likely than a protocol, which has a name. */
+export function meantAsPort(items: readonly unknown[], at: number): string | undefined {
+  const number = /^\s*(\d+(?:-\d+)?)\s*$/.exec(String(items[at]))?.[1];
+  const besides = items.flatMap((item) => /^\s*(tcp\+udp|udp\+tcp|tcp|udp)\//i.exec(String(item))?.[1] ?? []);
+  const [protocol] = besides;
+  if (number === undefined || protocol === undefined) return undefined;
+  const name = protocolName(Number(number));
+  // What has no name, and `ipip`, can't be written so.
+  const known = Object.hasOwn(protocols, name) && name !== "ipip";
+  return `Write ${protocol.toLowerCase()}/${number}${known ? `, or ${name} for the IP protocol` : ""}.`;
+}
+
+/** Something may have been forgotten beside a comma, and would go where nobody wants it. */
+function refuseEmpty(words: string, wanted: string): void {
+  if (words.split(",").some((part) => part.trim() === ""))
+    throw new Ds4Error("has a comma with nothing beside it", { hint: `Write ${wanted}.` });
+}
+
+/** Refuses what contains another one beside it; what can't be read is refused elsewhere. */
+function refuseTwice(parts: readonly string[]): void {
+  const read = parts.map((part) => {
+    try {
+      return readFlows(part);
+    } catch {
+      return [];
+    }
+  });
+  for (const [at, flows] of read.entries()) {
+    const before = read.findIndex(
+      (others, index) => index < at && others.some((other) => flows.some((flow) => overlap(flow, other))),
+    );
+    if (before >= 0)
+      throw new Ds4Error(`has something twice: ${parts[at]} overlaps ${parts[before]}`, {
+        hint: "Leave one of the two out.",
+      });
+  }
+}
 
 /** What somebody may have meant who has written several in one text. */
 function listInstead(parts: readonly string[]): string {
@@ -83,7 +136,7 @@ function listInstead(parts: readonly string[]): string {
 function withProtocols(parts: readonly string[]): readonly string[] {
   let protocol = "tcp";
   return parts.map((part) => {
-    protocol = /^([a-z+]+)\//.exec(part)?.[1] ?? protocol;
+    protocol = /^((?:tcp|udp|\+)+)\//.exec(part)?.[1] ?? protocol;
     return /^\d/.test(part) ? `${protocol}/${part}` : part;
   });
 }
@@ -94,7 +147,9 @@ function readFlows(text: string): readonly Flow[] {
     throw new Ds4Error("is nothing that can be forwarded", {
       hint: "Write all, icmp, another IP protocol, or ports such as tcp/443, udp/51820, tcp/8000-8100 or tcp/2222 -> 22.",
     });
-  const numbers = names.split("+").map(readProtocol);
+  if (/^\d/.test(names) && /^(tcp|udp)$/.test(from ?? ""))
+    throw new Ds4Error("has its protocol behind the port", { hint: `Write ${from}/${names}.` });
+  const numbers = names.split("+").map((word) => readProtocol(word, text));
   if (from === undefined) {
     if (to !== undefined)
       throw new Ds4Error("moves no port", { hint: "Write a port before the -> as well: tcp/2222 -> 22." });
@@ -108,10 +163,14 @@ function readFlows(text: string): readonly Flow[] {
   const ports = readPorts(from);
   if (to === undefined) return numbers.map((protocol) => ({ protocol, ports }));
   const target = readPorts(to);
-  if (sizeOf(target) !== sizeOf(ports))
-    throw new Ds4Error(`moves ${sizeOf(ports)} ports to ${sizeOf(target)}`, {
-      hint: `Write a range of the same size: ${names}/${from} -> ${showPorts([target[0], target[0] + sizeOf(ports) - 1])}.`,
+  if (sizeOf(target) !== sizeOf(ports)) {
+    // As it was begun, or where there is no room for that, the last ones that there are.
+    const first = Math.min(target[0], 65536 - sizeOf(ports));
+    const fits = `${names}/${from} -> ${showPorts([first, first + sizeOf(ports) - 1])}`;
+    throw new Ds4Error(`moves ${sizeOf(ports)} port${sizeOf(ports) === 1 ? "" : "s"} to ${sizeOf(target)}`, {
+      hint: `Write a range of the same size${first < target[0] ? " that ends at 65535 or before" : ""}: ${fits}.`,
     });
+  }
   return numbers.map((protocol) => ({
     protocol,
     ports,
@@ -119,7 +178,7 @@ function readFlows(text: string): readonly Flow[] {
   }));
 }
 
-function readProtocol(word: string): number {
+function readProtocol(word: string, text: string): number {
   if (/^\d+$/.test(word)) {
     const number = Number(word);
     if (number >= 1 && number <= 254) return number;
@@ -134,7 +193,9 @@ function readProtocol(word: string): number {
   const meant = nearest(word, ["all", ...Object.keys(protocols)]);
   throw new Ds4Error(`has no IP protocol that is known: ${JSON.stringify(word)}`, {
     hint:
-      meant === undefined ? "Write its number, 1 to 254, or tcp/443 for a port." : `Did you mean ${meant}?`,
+      meant === undefined
+        ? "Write its number, 1 to 254, or tcp/443 for a port."
+        : `Did you mean ${text.replace(word, meant)}?`,
   });
 }
 
@@ -250,5 +311,7 @@ function howToPart(a: Item, b: Item): string {
     return "One server gets all that is left: name what the others get.";
   if (a.traffic.all !== undefined || b.traffic.all !== undefined)
     return `The server's \`all\` has it: leave it out. In [ ], a comma begins a new entry: write what is excepted in quotes, "all except tcp/22, tcp/8443".`;
+  if (a.server === b.server)
+    return "Both go to the same server: leave one of the two out, or what they share.";
   return "A port, or a protocol, goes to one server: take it out of one of the two.";
 }

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { examplePath } from "./example.js";
 import { fields } from "./fields.js";
 import { nearest } from "./nearest.js";
+import { protocols } from "./protocols.js";
 import type { Problem, YamlDocument } from "./yaml-document.js";
 
 const PATHS = Object.keys(fields);
@@ -13,6 +14,33 @@ const SECTIONS = [
 
 /** Says what zod found in words for whoever wrote the file, each with its place. */
 export function issueProblems(issues: readonly z.core.$ZodIssue[], document: YamlDocument): Problem[] {
+  const problems = explainIssues(issues, document);
+  return document.valueAt(["mode"]) === "relay" ? problems.map(forRelay) : problems;
+}
+
+/** What a relay can't pass on: everything but ports. */
+const notRelayed = new RegExp(
+  `\\b(?:all|IP|protocols?|254|${Object.keys(protocols)
+    .filter((name) => name !== "tcp" && name !== "udp")
+    .join("|")}|(?:tcp|udp)(?![a-z/+]))\\b`,
+  "i",
+);
+
+/** A relay would refuse next what some hints propose. */
+function forRelay(problem: Problem): Problem {
+  if (!problem.message.startsWith("forward") || problem.hint === undefined) return problem;
+  const own = problem.hint
+    .replace(/, or \S+ for the IP protocol/, "")
+    .replace(", or `server:` instead", "")
+    .replace(exampleOf("forward.server"), "2001:db8:100::210");
+  const hint =
+    problem.message.startsWith("forward.traffic:") && notRelayed.test(own)
+      ? "Write ports, such as tcp/443, udp/51820, tcp/8000-8009 or tcp/2222 -> 22: a relay passes on nothing else."
+      : own;
+  return { ...problem, hint };
+}
+
+function explainIssues(issues: readonly z.core.$ZodIssue[], document: YamlDocument): Problem[] {
   // A mistyped required key is one mistake, not two: `missing` adds nothing to "did you mean".
   const mistyped = new Set(
     issues.flatMap((issue) =>

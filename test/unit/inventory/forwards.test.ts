@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { InventoryError } from "../../../src/core/errors.js";
 import {
   type Flow,
   goesHome,
@@ -57,9 +58,21 @@ describe("what is forwarded", () => {
     ["tcp/80,22", "Write a list: [tcp/80, tcp/22]."],
     ["udp/22, 25-27,tcp/80", "Write a list: [udp/22, udp/25-27, tcp/80]."],
     ["udp, tcp/53", "Write udp+tcp/53."],
-    ["tcp/80,", "Write a list: [tcp/80]."],
+    ["tcp/80,", "Write tcp/80."],
     ["all, tcp/22", "Write all alone: it is all that nobody else gets."],
     ["all except tcp/22, 80", "Write all except tcp/22, tcp/80; another IP protocol by its name."],
+    ["all except 80", "Write all except tcp/80; another IP protocol by its name."],
+    ["all except ,", 'Write all, or "all except tcp/22" in quotes: in [ ], a comma begins a new entry.'],
+    ["all except tcp/22,,udp/53,", "Write all except tcp/22, udp/53."],
+    ["all except tcp, tcp/53", "Leave one of the two out."],
+    ["gre,47", "Leave one of the two out."],
+    ["tcp, tcp/53", "Leave one of the two out."],
+    [",", "Write a port, such as tcp/443."],
+    ["443/tcp", "Write tcp/443."],
+    [
+      "tcp/60000-60010 -> 65530",
+      "Write a range of the same size that ends at 65535 or before: tcp/60000-60010 -> 65525-65535.",
+    ],
   ])("of several in one text, %s, says what is meant", (text, hint) => {
     expect(() => readTraffic(text)).toThrow(expect.objectContaining({ hint }));
   });
@@ -108,7 +121,7 @@ describe("what is forwarded", () => {
 describe("a list of servers", () => {
   it("keeps for each what goes there, and its line", () => {
     const list = forwards(`  - server: 192.168.1.210
-    traffic: [tcp/443, 47]
+    traffic: [tcp/443, gre]
     egress: isp
   - { server: 192.168.1.211, traffic: all }
 `);
@@ -139,4 +152,76 @@ describe("a list of servers", () => {
     expect(goesHome(list, 17, 8443)).toBe(true);
     expect(goesHome(list.slice(1), 6, 22)).toBe(false);
   });
+});
+
+describe("a lone number beside ports", () => {
+  it.each([
+    ["[tcp/80, 22]", "Write tcp/22, or xns-idp for the IP protocol."],
+    ["[80, udp/53]", "Write udp/80."],
+    ["[tcp/80, 8000-8100]", "Write tcp/8000-8100."],
+  ])("is refused: %s", (list, hint) => {
+    expect(() => forwards(`  - { server: 192.168.1.210, traffic: ${list} }`)).toThrow(
+      expect.objectContaining({ problems: [expect.objectContaining({ line: 4, hint })] }),
+    );
+  });
+
+  it("is an IP protocol without them", () => {
+    expect(forwards("  - { server: 192.168.1.210, traffic: [gre, 50] }")[0]?.flows).toEqual([
+      { protocol: 47 },
+      { protocol: 50 },
+    ]);
+  });
+});
+
+/** What a hint proposes, as the value that it would be in the file. */
+function proposals(hint: string): readonly string[] {
+  const written =
+    /^(?:Write|Did you mean)(?: a (?:list|range)[^:]*:)? ([^.:;?]+)/
+      .exec(hint)?.[1]
+      ?.replace(/ (for|in|alone).*|"/g, "") ?? "";
+  if (/^$|another|^(a|its|text|what|which|ports|one|it|two)\b/.test(written) || /^\d+-\d+$/.test(written))
+    return [];
+  return written.startsWith("[") ? [written] : written.split(/(?<!except .*), or /).map((one) => `"${one}"`);
+}
+
+it.each(["tunnel", "relay"])("in mode %s, what is proposed is accepted", (mode) => {
+  const server = mode === "relay" ? "nas.example.org" : "192.168.1.210";
+  const read = (traffic: string) =>
+    parseSite(
+      `mode: ${mode}\nvps: {ssh: a}\nrouter: {ssh: b}\nforward:\n  - {server: ${server}, traffic: ${traffic}}`,
+      "home.yaml",
+    );
+  const part = fc.constantFrom(
+    ...[
+      "tcp/80",
+      "22",
+      "47",
+      "gre",
+      "icmp",
+      "udp/53",
+      "all",
+      "tpc/443",
+      "icnp",
+      "443/tcp",
+      "1/80",
+      "8000-8010",
+    ],
+    ...["tcp/60000-60010 -> 65530", "tcp/1-3 -> 9", "gre/80", "all except", "all except 80", "", "tcp"],
+  );
+  const parts = fc.array(part, { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(parts, fc.boolean(), (some, list) => {
+      const text = list ? `[${some.map((one) => `"${one}"`).join(", ")}]` : `"${some.join(", ")}"`;
+      try {
+        read(text);
+      } catch (error) {
+        for (const { message, hint = "" } of (error as InventoryError).problems) {
+          if (mode === "relay" && message.startsWith("forward.traffic"))
+            expect(hint).not.toMatch(/(Write|mean).*(icmp|gre|all)/);
+          // Of several, each may have something else that is wrong.
+          if (some.length === 1) for (const one of proposals(hint)) read(one);
+        }
+      }
+    }),
+  );
 });
