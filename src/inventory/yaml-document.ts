@@ -1,6 +1,7 @@
 import {
   type Document,
   isAlias,
+  isCollection,
   isMap,
   isPair,
   isScalar,
@@ -34,8 +35,12 @@ export function readYaml(text: string): YamlDocument | { problems: Problem[] } {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
+  // As UTF-8, half of its characters are zero bytes.
+  if (/^[^\0]{0,3}\0/.test(text)) return { problems: [utf16] };
   // logLevel: a warning (an unknown tag, say) is looked at below, never printed.
   const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: "silent" });
+  const strange = [...text.matchAll(/^.*$/gm)].flatMap(({ 0: line, index }) => strangeIn(line, index, at));
+  if (strange.length > 0) return { problems: strange };
   const [document, second] = "empty" in parsed ? [] : parsed;
   if (document === undefined) return { problems: [emptyFile] };
   if (second !== undefined)
@@ -56,15 +61,24 @@ export function readYaml(text: string): YamlDocument | { problems: Problem[] } {
   // What else is wrong comes of these.
   const tabs = errors.filter(({ code }) => code === "TAB_AS_INDENT");
   const problems: Problem[] = (tabs.length > 0 ? tabs : errors).map((error) => ({
-    ...at(startOfQuoted(document, error) ?? error.pos[0]),
-    ...explain(error.code, error.message),
+    ...at(startOfOpen(document, error) ?? error.pos[0]),
+    ...explain(error.code, error.message, text[startOfOpen(document, error) ?? error.pos[0]]),
   }));
   visit(document, (_key, node) => {
-    if (isAlias(node) || (!isPair(node) && (node as Node | null)?.anchor))
+    const start = (node as Node | null)?.range?.[0] ?? 0;
+    const anchor = !isPair(node) && !isAlias(node) && (node as Node | null)?.anchor;
+    if (isAlias(node) || anchor)
       problems.push({
-        ...at((node as Node).range?.[0] ?? 0),
-        message: "anchors and aliases aren't supported here",
-        hint: "Write the value out.",
+        // An anchor stands before what it names.
+        ...at(anchor ? text.lastIndexOf(`&${anchor}`, start) : start),
+        message: `${isAlias(node) ? "`*` repeats" : "`&` names"} a part of the file, which isn't supported here (YAML's anchors and aliases)`,
+        hint: "Write the value out. One that begins with such a sign has to be in quotes.",
+      });
+    if (isPair(node) && isScalar(node.key) && node.key.value === "<<")
+      problems.push({
+        ...at(node.key.range?.[0] ?? 0),
+        message: "`<<` takes over keys from elsewhere, which isn't supported here (YAML's merge keys)",
+        hint: "Write the keys out.",
       });
     if (isPair(node) && !(isScalar(node.key) && typeof node.key.value === "string"))
       problems.push({
@@ -74,9 +88,9 @@ export function readYaml(text: string): YamlDocument | { problems: Problem[] } {
       });
     if (!isPair(node) && (node as Node | null)?.tag !== undefined)
       problems.push({
-        ...at((node as Node).range?.[0] ?? 0),
-        message: "tags aren't supported here",
-        hint: "Leave the tag out.",
+        ...at(startOfTag(text, start)),
+        message: "a word that begins with `!` is a tag in YAML, and tags aren't supported here",
+        hint: "Leave the tag out, or put the value in quotes if the `!` belongs to it.",
       });
   });
   if (problems.length > 0) return { problems };
@@ -115,18 +129,74 @@ export function readYaml(text: string): YamlDocument | { problems: Problem[] } {
   };
 }
 
-/** A quote that is never closed is only missed at the end of the file: its opening is the place to look at. */
-function startOfQuoted(document: Document, error: YAMLError): number | undefined {
-  if (error.code !== "MISSING_CHAR") return undefined;
+/** What is never closed, a quote or a bracket, is only missed further down: its opening is the place to look at. */
+function startOfOpen(document: Document, error: YAMLError): number | undefined {
+  if (error.code !== "MISSING_CHAR" && !/^Flow (map|sequence)/.test(error.message)) return undefined;
   let start: number | undefined;
-  visit(document, {
-    Scalar(_key, { type, range }) {
-      const quoted = type === "QUOTE_DOUBLE" || type === "QUOTE_SINGLE";
-      if (quoted && range && range[0] <= error.pos[0] && error.pos[0] <= range[2]) start = range[0];
-    },
+  visit(document, (_key, node) => {
+    const open = isScalar(node) ? /^QUOTE/.test(node.type ?? "") : isCollection(node) && node.flow;
+    const range = (node as Node | null)?.range;
+    if (open && range && range[0] <= error.pos[0] && error.pos[0] <= range[2]) start = range[0];
   });
   return start;
 }
+
+/** `!tag` or `!!tag` stands before its value. */
+function startOfTag(text: string, value: number): number {
+  const last = text.lastIndexOf("!", value);
+  return text[last - 1] === "!" ? last - 1 : Math.max(last, 0);
+}
+
+const names: Readonly<Record<string, string>> = {
+  "\u00a0": "no-break space",
+  "\u00ad": "soft hyphen",
+  "\u200b": "zero-width space",
+  "\ufeff": "byte order mark",
+};
+const typed: readonly (readonly [RegExp, string])[] = [
+  [/[‘’‚‛]/, "'"],
+  [/[“”„‟«»]/, '"'],
+  [/[‐-―−]/, "-"],
+  [/→/, "->"],
+];
+
+/** What looks like nothing, or like another character, as it comes with text from web pages and word processors. */
+function strangeIn(line: string, offset: number, at: (offset: number) => Position): Problem[] {
+  const comment = /(^|\s)#/.exec(line)?.index ?? line.length;
+  return [...line.slice(0, comment).matchAll(/[\p{Cf}\p{Zl}\p{Zp}‘-‟«»‐-―−→\ufffd]|(?! )\p{Zs}/gu)].flatMap(
+    ({ 0: found, index }) => {
+      // At the very beginning of a file, it is an editor's.
+      if (found === "\ufeff" && offset + index === 0) return [];
+      const code = `U+${found.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}`;
+      const like = typed.find(([looks]) => looks.test(found))?.[1];
+      const place = at(offset + index);
+      if (found === "\ufffd")
+        return [{ ...place, message: "this character isn't UTF-8", hint: "Save the file as UTF-8." }];
+      return like === undefined
+        ? [
+            {
+              ...place,
+              message: `an invisible character is here: ${code}${found in names ? ` (${names[found]})` : ""}`,
+              hint: "Delete it, and type a space if there has to be one.",
+            },
+          ]
+        : [
+            {
+              ...place,
+              message: `${found} (${code}) isn't what a keyboard types`,
+              hint: `Type ${like} instead.`,
+            },
+          ];
+    },
+  );
+}
+
+const utf16: Problem = {
+  line: 1,
+  column: 1,
+  message: "the file is UTF-16, or no text",
+  hint: "Save it as UTF-8: editors ask for the encoding with 'Save as'.",
+};
 
 const emptyFile: Problem = {
   line: 1,
@@ -135,11 +205,28 @@ const emptyFile: Problem = {
   hint: `Copy ${examplePath()} and change it: vps.ssh, router.ssh and server are required.`,
 };
 
-function explain(code: string, message: string): { message: string; hint?: string } {
+function explain(code: string, message: string, character = ""): { message: string; hint?: string } {
   if (code === "DUPLICATE_KEY") return { message: "this key is there twice", hint: "Delete one of them." };
   if (code === "TAB_AS_INDENT") return { message: "a tab indents this line", hint: "YAML wants spaces." };
+  if (code === "MISSING_CHAR" && /^["']$/.test(character))
+    return {
+      message: "this quote is never closed",
+      hint: `Write another ${character} behind the value, or leave both out.`,
+    };
+  if (/^Flow (map|sequence)/.test(message))
+    return {
+      message: `this ${character} is never closed, or what is in it isn't indented`,
+      hint: `Write a ${character === "[" ? "]" : "}"} behind its last entry.`,
+    };
+  if (/^Unexpected ,/.test(message))
+    return { message: "there is nothing before this comma", hint: "Leave the comma out." };
+  if (code === "BAD_SCALAR_START")
+    return { message: `a value can't begin with ${character}`, hint: "Put the whole value in quotes." };
+  if (code === "BAD_DQ_ESCAPE")
+    return { message: `no valid YAML: ${message}`, hint: "Write \\\\ for \\, or use single quotes." };
   if (
     code === "MISSING_CHAR" ||
+    code === "UNEXPECTED_TOKEN" ||
     code === "BAD_INDENT" ||
     code === "BLOCK_AS_IMPLICIT_KEY" ||
     code === "MULTILINE_IMPLICIT_KEY"

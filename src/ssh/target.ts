@@ -26,6 +26,11 @@ export function parseTarget(text: string): SshTarget {
   if (text === "") return refuse("is empty: it names no host");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(text)) return refuse("has a control character in it");
+  const strange = /[\p{Cf}\p{Zs}\p{Zl}\p{Zp}‘-‟]/u.exec(text.replaceAll(" ", "_"));
+  if (strange !== null)
+    return refuse(
+      `has U+${strange[0].codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")} in it, which ssh would not take`,
+    );
   if (text.startsWith("-")) return refuse("starts with a dash: ssh would take it for an option");
 
   let rest = text;

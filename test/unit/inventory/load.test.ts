@@ -135,8 +135,62 @@ describe("what is wrong with a file leads to one thing to write", () => {
       site("tunnel: { table: main }"),
       ['4: tunnel.table: the text "main" isn\'t a number -> Write one, such as `table: 42`.'],
     ],
-    [site("tunnel: !!omap [name: x]"), ["4: tags aren't supported here -> Leave the tag out."]],
+    [
+      site("tunnel: !!omap [name: x]"),
+      [
+        "4: a word that begins with `!` is a tag in YAML, and tags aren't supported here -> Leave the tag out, or put the value in quotes if the `!` belongs to it.",
+      ],
+    ],
   ])("%j", (text, problems) => {
     expect(wrong(text)).toEqual(problems);
+  });
+});
+
+describe("what can't be seen in a file, or isn't known of YAML", () => {
+  const first = (ssh: string, more = "") => {
+    try {
+      parseSite(`vps:\n  ssh: ${ssh}\nrouter: { ssh: b }\nserver: 192.168.1.2\n${more}`, "home.yaml");
+    } catch (error) {
+      const { line, column, message, hint } = (error as InventoryError).problems[0]!;
+      return `${line}:${column}: ${message} -> ${hint}`;
+    }
+    return "accepted";
+  };
+  const invisible = "Delete it, and type a space if there has to be one.";
+
+  it.each([
+    ["ro\u200bot@a", `2:10: an invisible character is here: U+200B (zero-width space) -> ${invisible}`],
+    ["a\u00a0", `2:9: an invisible character is here: U+00A0 (no-break space) -> ${invisible}`],
+    ["a\ufeffb", `2:9: an invisible character is here: U+FEFF (byte order mark) -> ${invisible}`],
+    ["a\u202eb", `2:9: an invisible character is here: U+202E -> ${invisible}`],
+    ["“a”", "2:8: “ (U+201C) isn't what a keyboard types -> Type \" instead."],
+    ["a\ufffd", "2:9: this character isn't UTF-8 -> Save the file as UTF-8."],
+    ['"a', '2:8: this quote is never closed -> Write another " behind the value, or leave both out.'],
+    ["@a", "2:8: a value can't begin with @ -> Put the whole value in quotes."],
+    ["a # “a note” with a\u200b", "accepted"],
+  ])("ssh: %s", (ssh, problem) => {
+    expect(first(ssh)).toBe(problem);
+  });
+
+  it("is an escape, too", () => {
+    expect(first('"a\\u200bb"')).toContain("has U+200B in it, which ssh would not take");
+  });
+
+  it("is an arrow in a value, an open bracket, a merge key, a tag or an anchor, where it stands", () => {
+    expect(first("a", "forward: [{ traffic: tcp/2 → 22 }]")).toContain("5:28: → (U+2192)");
+    expect(first("a", "tunnel: { mtu: 1460\n")).toContain("5:9: this { is never closed");
+    expect(first("a", "tunnel:\n  <<: { mtu: 1460 }\n")).toContain("6:3: `<<` takes over keys");
+    expect(first("!!binary aGk=")).toContain("2:8: a word that begins with `!`");
+    expect(first("&x a")).toContain("2:8: `&` names a part");
+  });
+
+  it("is UTF-16, or a byte order mark at the very beginning, which is nothing wrong", () => {
+    for (const start of ["\ufeff", ""]) {
+      const text = Buffer.from(`${start}vps:\n`, "utf16le");
+      for (const bytes of [text, Buffer.from(text).swap16()])
+        expect(() => parseSite(bytes.toString("utf8"), "home.yaml")).toThrow("the file is UTF-16");
+    }
+    const site = "\ufeffvps: { ssh: a }\nrouter: { ssh: b }\nserver: 192.168.1.2\n";
+    expect(parseSite(site, "home.yaml").vps.ssh).toBe("a");
   });
 });
