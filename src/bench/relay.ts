@@ -8,7 +8,7 @@ const comment = "ds4-bench";
 const stopFile = `${runFolder}/bench-stop`;
 
 /** Where the relay listens and leads to. */
-export type RelayTo = {
+type RelayTo = {
   /** The VPS's IPv4 address. */
   readonly listen: string;
   /** The home server's IPv6 address or name, and its port. */

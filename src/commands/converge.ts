@@ -22,7 +22,7 @@ export type ConvergeOptions = CommonOptions & {
   readonly confirmWithin?: number;
 };
 
-/** Scripts a host: reading, arming, at most three stages, and one to spare for an undo. */
+/** Scripts a host: reading, arming, mostly one or two stages, and one to spare for an undo. */
 export const runsOfChange = 5;
 
 type Decision = {

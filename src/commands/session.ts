@@ -27,16 +27,16 @@ export async function openSite(name: string | undefined, options: CommonOptions)
   return loadSite(await findSite(options.inventory, name));
 }
 
-/** What a command has while both hosts are connected. */
+/** What a command has while its hosts are connected. */
 export type Session = Connections & {
   readonly reading: Reading;
-  /** The lock that both hosts' are held under; absent for a command that changes nothing. */
+  /** The lock that all hosts are held under; absent for a command that changes nothing. */
   readonly lease?: Lease;
   /** To be called when the locks were given back along with something else. */
   released?(): void;
 };
 
-export type SessionOptions = {
+type SessionOptions = {
   /** Scripts a host that are expected to be run, the first read included: their shells are opened in one go. */
   readonly expectedRuns: number;
   /** Whether the hosts' locks are taken, for a change. */

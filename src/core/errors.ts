@@ -28,16 +28,6 @@ export class InventoryError extends Ds4Error {
     super(problems.map(renderProblem).join("\n"));
     this.problems = problems;
   }
-
-  get file(): string {
-    return this.problems[0].file;
-  }
-  get line(): number {
-    return this.problems[0].line;
-  }
-  get column(): number {
-    return this.problems[0].column;
-  }
 }
 
 function renderProblem({ file, line, column, message, hint }: InventoryProblem): string {

@@ -41,7 +41,7 @@ export function planHost(
 }
 
 /**
- * A plan in the order in which both hosts go through it: what turns traffic away from the tunnel, then all that
+ * A plan in the order in which all hosts go through it: what turns traffic away from the tunnel, then all that
  * the traffic stands on, then what turns it over. Any of them may be empty.
  */
 export function stagesOf(plan: HostPlan, steps: readonly PlannedStep[]): Readonly<Record<Stage, HostPlan>> {
@@ -58,7 +58,7 @@ export function stagesOf(plan: HostPlan, steps: readonly PlannedStep[]): Readonl
 }
 
 export const stages = ["off", "main", "on"] as const;
-export type Stage = (typeof stages)[number];
+type Stage = (typeof stages)[number];
 
 /** The line by which a running script says that work on an item begins. */
 export function markLine(step: string, id: string): string {

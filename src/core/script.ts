@@ -39,7 +39,7 @@ export function removeFile(path: string): string {
  * either is there whole: a file system may keep a new name without its content, and an empty hook of ifupdown's ends
  * the bringing up of a device halfway (seen on Debian 12). Where `sync` takes no file, it writes out everything.
  */
-export function replaceBy(written: string, path: string): string {
+function replaceBy(written: string, path: string): string {
   return `{ sync ${written} 2>/dev/null || sync; } && mv -f ${written} ${path}`;
 }
 
@@ -56,7 +56,7 @@ export function group(lines: readonly string[]): string {
   return ["{", "exec </dev/null", ...lines, "exit 0", "}", ""].join("\n");
 }
 
-/** A named piece of a read script; without one, what the others print says all. */
+/** One part of a read script. An empty `script` runs nothing: its step reads what the other parts print. */
 export type Probe = { readonly name: string; readonly script: string };
 
 /** What a probe printed, and how it ended. */

@@ -43,7 +43,7 @@ export interface Step<World, Facts> {
   readonly name: string;
   /** Which half of the host it is: configured for the next boot, or live now. */
   readonly layer: "configured" | "live";
-  /** What turns the traffic over to the tunnel: made after all else on both hosts, and taken away before it. */
+  /** What turns the traffic over to the tunnel: made after all else on all hosts, and taken away before it. */
   readonly turnsTraffic?: boolean;
   /** What must be there, in the order to make it. */
   desired(world: World): Items;
@@ -59,7 +59,7 @@ export interface Step<World, Facts> {
   render(changes: readonly Change[], context: RenderContext): readonly string[];
   /** What somebody else has where this step's items have to go. */
   conflicts?(world: World): readonly Conflict[];
-  /** What of somebody else's a change of this step's items would harm, also a removal. */
+  /** Things of others that a change of these items, even a removal, would harm. */
   hindrances?(facts: Facts): readonly Conflict[];
 }
 

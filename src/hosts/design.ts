@@ -34,7 +34,7 @@ export type Design = PublicAddress & {
 const overhead = 40;
 
 /** What is known of the home's end before the rest of a design is. */
-export type HomeSide = Pick<Design, "remote" | "slots"> & {
+type HomeSide = Pick<Design, "remote" | "slots"> & {
   /** MTU of the device that carries the tunnel there. */
   readonly mtu: number;
   /** The ways by which the laptop came to the hosts at home. */

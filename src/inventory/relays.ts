@@ -13,7 +13,7 @@ export type Relay = {
 };
 
 /** Each is a program of its own. */
-export const maxRelays = 64;
+const maxRelays = 64;
 
 export const relayExample = "forward: [{ server: 2001:db8:100::210, traffic: [tcp/443] }]";
 

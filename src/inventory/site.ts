@@ -54,7 +54,7 @@ export function homeSendersOf({ forwards }: Pick<Site, "forwards">): readonly st
 export type PersistBy = "systemd" | "ifupdown";
 
 /** Absent keys are found on the host. */
-export type VpsEntry = {
+type VpsEntry = {
   /** What one types after `ssh`. */
   readonly ssh: string;
   /** The network device towards the internet. */
@@ -77,7 +77,7 @@ export type RouterEntry = {
 };
 
 /** Absent keys are found on the host. */
-export type HomeEntry = {
+type HomeEntry = {
   readonly kind: "linux";
   readonly ssh: string;
   /** The network device with the provider's IPv6. */
@@ -87,7 +87,7 @@ export type HomeEntry = {
   readonly persist?: PersistBy;
 };
 
-export type TunnelEntry = {
+type TunnelEntry = {
   readonly name: string;
   readonly mtu?: number;
   /** The routing table at home. */

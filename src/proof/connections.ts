@@ -5,7 +5,7 @@ import { networkOf, type RouterFacts } from "../hosts/router/facts.js";
 import { lanServersOf, type Site } from "../inventory/site.js";
 
 /**
- * What both hosts do for others and for themselves, seen before the change and again after it: a change may not
+ * What all hosts do for others and for themselves, seen before the change and again after it: a change may not
  * take any of it away. Each line is `name = what was seen`.
  */
 export const vpsConnections: Probe = {

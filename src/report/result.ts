@@ -3,10 +3,10 @@ import { metrics } from "../bench/line.js";
 import { hostNames } from "../core/step.js";
 import { modeNames } from "../inventory/site.js";
 
-/** The `--json` output of every command: one object, whose form only ever grows within a `version`. */
 const value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]);
 const state = z.record(z.string(), value).describe("the fields of an item");
 
+/** The `--json` output of every command: one object, whose form only ever grows within a `version`. */
 export const resultSchema = z
   .object({
     version: z.literal(1),

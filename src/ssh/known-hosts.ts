@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
+import { glob } from "ssh-config";
 
 /** One line of a known_hosts file. */
 export type KnownHost = {
@@ -73,22 +74,7 @@ export function matchesName(names: string, name: string): boolean {
     const [, version, salt, hash] = names.split("|");
     return version === "1" && salt !== undefined && hash !== undefined && hashName(name, salt) === hash;
   }
-  let matched = false;
-  for (const pattern of names.toLowerCase().split(",")) {
-    const negated = pattern.startsWith("!");
-    if (!matchesPattern(negated ? pattern.slice(1) : pattern, name)) continue;
-    if (negated) return false;
-    matched = true;
-  }
-  return matched;
-}
-
-function matchesPattern(pattern: string, name: string): boolean {
-  const expression = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replace(/\*+/g, ".*")
-    .replace(/\?/g, ".");
-  return new RegExp(`^${expression}$`, "s").test(name);
+  return glob(names.toLowerCase(), name);
 }
 
 function hashName(name: string, salt: string): string {

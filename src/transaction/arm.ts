@@ -19,7 +19,7 @@ import type { Undertaking } from "./undertaking.js";
 /** What worked on each host before the change. */
 export type Before = PerHost<Connections>;
 
-/** The probes of what works on both hosts for others and for themselves. */
+/** The probes of what works on all hosts for others and for themselves. */
 export function connectionProbes({
   site,
   design,
@@ -39,7 +39,7 @@ export async function arm(undertaking: Undertaking, shells: Shells): Promise<Bef
   const probes = connectionProbes(undertaking);
   const counters = design?.proof.counters;
   const one = async (shell: Shell, host: HostName) => {
-    // Whoever has it run, this run of ds4 is over then, and its lock stands in nobody's way.
+    // Whoever runs the undo, this run of ds4 is over then: its lock is given back, too.
     const actual = (before as AnyReading)[host]?.actual ?? new Map();
     const undo = [...stopCounting[host], ...undoLines(host, actual, target), releaseLine(arming)];
     const script = group([

@@ -12,7 +12,7 @@ import type { Undertaking } from "./undertaking.js";
 const names = { vps: vpsHost.name, router: "router", home: homeHost.name } as const;
 
 /**
- * Shows what the change has come to, over connections that were opened after it: both hosts read again, packets on
+ * Shows what the change has come to, over connections that were opened after it: all hosts read again, packets on
  * the new way, and everything that worked before. Two scripts on each host at home, and one on the VPS.
  * @throws HostError, ConnectError where something can't be seen at all.
  */

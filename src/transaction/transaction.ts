@@ -16,7 +16,7 @@ import { runPlan } from "./run-plan.js";
 import type { Connections, Listener, Undertaking } from "./undertaking.js";
 
 /**
- * Changes both hosts, or neither: arms a switch on each that undoes everything, makes the changes, proves them over
+ * Changes all hosts, or none: arms a switch on each that undoes everything, makes the changes, proves them over
  * new connections, and confirms. Whatever fails on the way takes both back. Resolves to the proofs.
  * @throws ChangeError with what failed, where, and which state the hosts are in now.
  */
@@ -64,7 +64,7 @@ export async function transact(
   }
 }
 
-/** Runs the plan's stages, each on both hosts at once. @throws Setback */
+/** Runs the plan's stages, each on all hosts at once. @throws Setback */
 async function change(
   { plan, arming }: Undertaking,
   shells: Shells,

@@ -6,12 +6,12 @@ import type { HostName } from "../core/step.js";
 import type { Site } from "../inventory/site.js";
 import type { SiteDesign } from "../modes/mode.js";
 
-/** A change of both hosts that was decided on. */
+/** A change of all hosts that was decided on. */
 export type Undertaking = {
   readonly site: Site;
   /** Absent for a teardown: there is no new way to prove then. */
   readonly design?: SiteDesign;
-  /** Both hosts as they were read, with the locks held. */
+  /** All hosts as they were read, with the locks held. */
   readonly before: Reading;
   readonly target: Target;
   readonly plan: SitePlan;
@@ -23,7 +23,7 @@ export type Undertaking = {
 /** The connections of a run. */
 export type Connections = {
   readonly shells: Shells;
-  /** New ones to both hosts, for so many scripts each. @throws ConnectError */
+  /** New ones to all hosts, for so many scripts each. @throws ConnectError */
   reconnect(expectedRuns: number): Promise<Shells>;
   /** A new one to one host. @throws ConnectError */
   reopen(host: HostName): Promise<Shell>;

@@ -22,7 +22,7 @@ export type HostAddress = {
 export type SshAt = { readonly address: string; readonly port: number };
 
 /** A route as `ip -j route` shows it: `default`, an address or a prefix. */
-export type HostRoute = {
+type HostRoute = {
   readonly target: string;
   readonly device: string;
   readonly protocol: string;

@@ -16,7 +16,7 @@ const reload = "{ /etc/init.d/firewall reload; firewall=loaded; }";
 export const firewallStale = "firewall=stale";
 /** Reloads it where its files have changed. */
 export const reloadStale = `[ "\${firewall:-}" != stale ] || ${reload}`;
-/** Reloads it, but for where that was done since its files have changed. */
+/** Reloads it, unless that was done since its files last changed. */
 export const reloadFirewall = `[ "\${firewall:-}" = loaded ] || ${reload}`;
 
 /** Yields to the tunnel's own default route, and stays when that goes. */
