@@ -36,7 +36,7 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
     const load = readLoad(options, serversOf(site)[0] ?? "");
     const file = options.samples ?? `ds4-bench-${site.name}.json`;
     await checkWritable(file);
-    return withHosts(site, options, progress, { expectedRuns: 3 }, async (session) => {
+    return withHosts(site, options, progress, 3, async (session) => {
       const { plan, design } = aimFor(site, session.reading);
       if (countChanges(plan) > 0) {
         throw new Ds4Error(`${site.name} is not in sync, so its way home can't be measured`, {

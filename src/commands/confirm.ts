@@ -18,7 +18,7 @@ import { type CommonOptions, withHosts } from "./session.js";
 /** `ds4 confirm`: proves a change that was left unconfirmed, also by another laptop, and makes it last. */
 export function confirm(name: string | undefined, options: CommonOptions): Promise<0 | 1 | 2> {
   return runCommand("confirm", name, options, (site, progress) =>
-    withHosts(site, options, progress, { expectedRuns: 5 }, async (session) => {
+    withHosts(site, options, progress, 5, async (session) => {
       const { reading, shells } = session;
       const armed = armedOnAll(site, reading);
       if (armed === undefined) {

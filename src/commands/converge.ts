@@ -1,20 +1,19 @@
-import { chalkStderr } from "chalk";
+import chalk, { chalkStderr } from "chalk";
 import type { SitePlan, Target } from "../converge/plan-site.js";
 import type { Reading } from "../converge/read.js";
 import { Ds4Error } from "../core/errors.js";
 import { hostEntries } from "../core/step.js";
 import { hostsOf, type Site } from "../inventory/site.js";
 import type { SiteDesign } from "../modes/mode.js";
-import type { Proof } from "../proof/judge.js";
-import { describePlan } from "../report/human.js";
+import { describePlan, describeProofs } from "../report/human.js";
 import type { Progress } from "../report/progress.js";
 import { inWords } from "../report/words.js";
 import { transact } from "../transaction/transaction.js";
 import type { Phase } from "../transaction/undertaking.js";
 import { onInterrupt } from "./interrupt.js";
 import { terminalPrompt } from "./prompt.js";
-import { howMany } from "./run.js";
-import type { CommonOptions, Session } from "./session.js";
+import { howMany, listChanges, listDesign, listProofs, type Outcome } from "./run.js";
+import type { CommonOptions, LockedSession } from "./session.js";
 
 export type ConvergeOptions = CommonOptions & {
   readonly yes?: boolean;
@@ -31,22 +30,33 @@ type Decision = {
   readonly target: Target;
   readonly plan: SitePlan;
   readonly design?: SiteDesign;
+  /** What is so once it is done, behind `12 changes made and read back`. */
+  readonly done: string;
 };
 
+/** What a change comes to, whatever is done of it. */
+export function changeOutcome(site: Site, plan: SitePlan, design?: SiteDesign) {
+  return {
+    ...(design && listDesign(site, design)),
+    changes: listChanges(plan),
+    notes: [...(design?.notes ?? [])],
+  };
+}
+
 /**
- * Shows the plan, asks, and carries it out; undefined when the answer was no. Resolves to what was proved.
+ * Shows the plan, asks, and carries it out.
  * @throws Ds4Error where nobody can be asked, ChangeError where it didn't work.
  */
 export async function converge(
   site: Site,
-  session: Session,
+  session: LockedSession,
   decision: Decision,
   options: ConvergeOptions,
   progress: Progress,
-): Promise<readonly Proof[] | undefined> {
+): Promise<Outcome> {
   const { lease } = session;
-  if (lease === undefined) throw new Error("a change without the hosts' locks");
-  const { command, reading, target, plan, design } = decision;
+  const { command, reading, target, plan, design, done } = decision;
+  const outcome = changeOutcome(site, plan, design);
   const prompt = options.yes ? undefined : terminalPrompt(progress);
   // Nobody is asked about what was not shown, with --json either.
   if (!options.json || prompt !== undefined) {
@@ -59,7 +69,8 @@ export async function converge(
         hint: "add --yes to make the changes without a question",
       });
     }
-    if (!(await prompt.confirm(`Make ${howMany(plan)}?`))) return undefined;
+    if (!(await prompt.confirm(`Make ${howMany(plan)}?`)))
+      return { ...outcome, changes: [], result: "cancelled", exitCode: 1, text: "Nothing was changed." };
   }
   const stop = new AbortController();
   let deadline = 0;
@@ -112,8 +123,14 @@ export async function converge(
       },
     }),
   );
-  session.released?.();
-  return proofs;
+  session.released();
+  return {
+    ...outcome,
+    result: "changed",
+    exitCode: 0,
+    proofs: listProofs(proofs),
+    text: `${chalk.green("✔")} ${howMany(plan)} made and read back${done}\n${describeProofs(proofs)}`,
+  };
 }
 
 const installs = (plan: SitePlan) =>

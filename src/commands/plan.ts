@@ -11,7 +11,7 @@ export function plan(
   options: CommonOptions & { readonly script?: boolean },
 ): Promise<0 | 1 | 2> {
   return runCommand("plan", name, options, (site, progress) =>
-    withHosts(site, options, progress, { expectedRuns: 1 }, async ({ shells, reading: first }) => {
+    withHosts(site, options, progress, 1, async ({ shells, reading: first }) => {
       const reading = await measured(site, shells, first, progress);
       const { plan: changes, design } = aimFor(site, reading);
       const inSync = countChanges(changes) === 0;

@@ -10,7 +10,7 @@ import { type CommonOptions, withHosts } from "./session.js";
 /** `ds4 rollback`: takes a change back that waits to be confirmed, also one of another laptop, without waiting. */
 export function rollback(name: string | undefined, options: CommonOptions): Promise<0 | 1 | 2> {
   return runCommand("rollback", name, options, (site, progress) =>
-    withHosts(site, options, progress, { expectedRuns: 3 }, async ({ reading, shells }) => {
+    withHosts(site, options, progress, 3, async ({ reading, shells }) => {
       const waiting = listUnconfirmed(reading);
       const [first] = waiting;
       if (first === undefined) {

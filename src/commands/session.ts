@@ -27,29 +27,59 @@ export async function openSite(name: string | undefined, options: CommonOptions)
   return loadSite(await findSite(options.inventory, name));
 }
 
-/** What a command has while its hosts are connected. */
-export type Session = Connections & {
-  readonly reading: Reading;
-  /** The lock that all hosts are held under; absent for a command that changes nothing. */
-  readonly lease?: Lease;
+/** What a command has while all hosts are connected. */
+export type Session = Connections & { readonly reading: Reading };
+
+/** The same for a change, which holds all hosts' locks. */
+export type LockedSession = Session & {
+  readonly lease: Lease;
   /** To be called when the locks were given back along with something else. */
-  released?(): void;
+  released(): void;
 };
 
-type SessionOptions = {
-  /** Scripts a host that are expected to be run, the first read included: their shells are opened in one go. */
-  readonly expectedRuns: number;
-  /** Whether the hosts' locks are taken, for a change. */
-  readonly lock?: boolean;
-};
-
-/** Connects to both hosts at once, reads them, and hands both to `work`; closes everything whatever happens. */
-export async function withHosts<T>(
+/**
+ * Connects to all hosts at once, reads them, and hands both to `work`; closes everything whatever happens.
+ * `expectedRuns` are the scripts a host, the first read included: their shells are opened in one go.
+ */
+export function withHosts<T>(
   site: Site,
   options: CommonOptions,
   progress: Progress,
-  { expectedRuns, lock }: SessionOptions,
+  expectedRuns: number,
   work: (session: Session) => Promise<T>,
+): Promise<T> {
+  return connected(site, options, progress, expectedRuns, async (connections) =>
+    work({
+      ...connections,
+      reading: await progress.task("all", "read", () => readHosts(site, connections.shells)),
+    }),
+  );
+}
+
+/** The same with the hosts' locks, which are given back whatever happens. @throws ConflictError where one is held */
+export function withLockedHosts<T>(
+  site: Site,
+  options: CommonOptions,
+  progress: Progress,
+  expectedRuns: number,
+  work: (session: LockedSession) => Promise<T>,
+): Promise<T> {
+  return connected(site, options, progress, expectedRuns, (connections) => {
+    const { shells } = connections;
+    const lease = newLease();
+    return holding(lease, shells, async (released) => {
+      const reading = await progress.task("all", "read", () => lockAndRead(site, shells, lease));
+      return work({ ...connections, reading, lease, released });
+    });
+  });
+}
+
+async function connected<T>(
+  site: Site,
+  options: CommonOptions,
+  progress: Progress,
+  expectedRuns: number,
+  work: (connections: Connections) => Promise<T>,
 ): Promise<T> {
   const { connect } = await import("../ssh/connect.js");
   const { parseTarget } = await import("../ssh/target.js");
@@ -81,19 +111,10 @@ export async function withHosts<T>(
   };
   try {
     const shells = await openAll((label) => progress.task(label, "connect", () => open(label, expectedRuns)));
-    const connections: Connections = {
+    return await work({
       shells,
       reconnect: (runs) => openAll((label) => open(label, runs)),
       reopen: (host) => open(host, 1),
-    };
-    if (!lock) {
-      const reading = await progress.task("all", "read", () => readHosts(site, shells));
-      return await work({ ...connections, reading });
-    }
-    const lease = newLease();
-    return await holding(lease, shells, async (released) => {
-      const reading = await progress.task("all", "read", () => lockAndRead(site, shells, lease));
-      return work({ ...connections, reading, lease, released });
     });
   } finally {
     over = true;

@@ -11,7 +11,7 @@ import { type CommonOptions, withHosts } from "./session.js";
 /** `ds4 status`: what differs from what is wanted, three-way: wanted, configured for the next boot, live now. */
 export function status(name: string | undefined, options: CommonOptions): Promise<0 | 1 | 2> {
   return runCommand("status", name, options, (site, progress) =>
-    withHosts(site, options, progress, { expectedRuns: 1 }, async ({ reading }) => statusOf(site, reading)),
+    withHosts(site, options, progress, 1, async ({ reading }) => statusOf(site, reading)),
   );
 }
 

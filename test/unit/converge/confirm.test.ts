@@ -18,6 +18,7 @@ const session = {
   shells,
   reading,
   lease: { run: "ab", by: "me@here", since: "now" },
+  released: () => {},
   reconnect: async () => shells,
   reopen: async (host: "vps" | "router" | "home") => shells[host === "home" ? "vps" : host],
 };
@@ -32,12 +33,14 @@ describe("a change that somebody is asked about", () => {
       shown = written.mock.calls.join("");
       return false as never;
     };
-    const decision = { command: "apply", reading, target, plan, design } as const;
+    const decision = { command: "apply", reading, target, plan, design, done: "" } as const;
     const options = { inventory: "inventory", json };
     try {
-      expect(
-        await converge(site, session, decision, options, { ...silent, pause: answerNo }),
-      ).toBeUndefined();
+      expect(await converge(site, session, decision, options, { ...silent, pause: answerNo })).toMatchObject({
+        result: "cancelled",
+        exitCode: 1,
+        changes: [],
+      });
     } finally {
       for (const { stream, was } of terminals) stream.isTTY = was;
       written.mockRestore();
@@ -52,7 +55,7 @@ describe("a change that nobody can be asked about", () => {
     const terminal = vi.spyOn(process, "stdin", "get").mockReturnValue({ isTTY: false } as never);
     const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
     const options = { inventory: "inventory", json, confirmWithin: 60 };
-    const decision = { command: "apply", reading, target, plan, design } as const;
+    const decision = { command: "apply", reading, target, plan, design, done: "" } as const;
     const work = converge(site, session, decision, options, silent);
     const error = await work.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Ds4Error);
