@@ -1,4 +1,5 @@
 import chalk, { chalkStderr } from "chalk";
+import { checkCutOff } from "../converge/cut-off.js";
 import type { SitePlan, Target } from "../converge/plan-site.js";
 import type { Reading } from "../converge/read.js";
 import { Ds4Error } from "../core/errors.js";
@@ -45,7 +46,7 @@ export function changeOutcome(site: Site, plan: SitePlan, design?: SiteDesign) {
 
 /**
  * Shows the plan, asks, and carries it out.
- * @throws Ds4Error where nobody can be asked, ChangeError where it didn't work.
+ * @throws ConflictError where it would cut off ds4 itself, Ds4Error where nobody can be asked, ChangeError where it didn't work.
  */
 export async function converge(
   site: Site,
@@ -56,6 +57,7 @@ export async function converge(
 ): Promise<Outcome> {
   const { lease } = session;
   const { command, reading, target, plan, design, done } = decision;
+  checkCutOff(reading, target);
   const outcome = changeOutcome(site, plan, design);
   const prompt = options.yes ? undefined : terminalPrompt(progress);
   // Nobody is asked about what was not shown, with --json either.

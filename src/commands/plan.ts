@@ -1,4 +1,5 @@
 import chalk from "chalk";
+import { checkCutOff } from "../converge/cut-off.js";
 import { aimFor, changeScripts, countChanges } from "../converge/plan-site.js";
 import { describePlan } from "../report/human.js";
 import { measured } from "./measured.js";
@@ -13,7 +14,8 @@ export function plan(
   return runCommand("plan", name, options, (site, progress) =>
     withHosts(site, options, progress, 1, async ({ shells, reading: first }) => {
       const reading = await measured(site, shells, first, progress);
-      const { plan: changes, design } = aimFor(site, reading);
+      const { target, plan: changes, design } = aimFor(site, reading);
+      checkCutOff(reading, target);
       const inSync = countChanges(changes) === 0;
       const scripts = changeScripts(changes);
       return {

@@ -50,7 +50,8 @@ export function aimForNothing(
   return { target: nothing, plan };
 }
 
-function refuse(conflicts: readonly Conflict[]): void {
+/** @throws ConflictError where there is any. */
+export function refuse(conflicts: readonly Conflict[]): void {
   if (conflicts.length === 0) return;
   throw new ConflictError(conflicts.map(({ host, message }) => `${host}: ${message}`).join("\n"), {
     hint: conflicts.map(({ hint }) => hint).join("\n"),

@@ -5,7 +5,7 @@ import { type Holder, type Lease, lockProbe, readLock } from "../core/lock.js";
 import type { Owned } from "../core/owned.js";
 import type { HostState } from "../core/plan.js";
 import { type Probe, readScript, type Section, splitSections } from "../core/script.js";
-import type { Shell } from "../core/shell.js";
+import type { Peer, Shell } from "../core/shell.js";
 import { type HostName, hostEntries, onHosts, type PerHost, type Step } from "../core/step.js";
 import { type HomeFacts, homeProbes, parseHomeFacts } from "../hosts/home/facts.js";
 import { usable } from "../hosts/linux/end.js";
@@ -29,7 +29,9 @@ export type HostFacts = {
   readonly marked: boolean;
   /** Kibibytes free for files under /etc. */
   readonly freeKib: number;
-};
+  /** The way by which the laptop came in. */
+  readonly way?: readonly Peer[];
+} & Partial<Pick<LinuxFacts, "ssh4" | "links" | "uplink6">>;
 
 export type HostReading<Facts> = {
   readonly facts: Facts;
@@ -120,7 +122,7 @@ async function readVps(
     [...more, ...vpsProbes, ...stepProbes(stepsOf.vps, site), pathProbe],
     onLine,
   );
-  const facts = parseVpsFacts(sections, parsePath(sections.get(pathProbe.name)));
+  const facts = { ...parseVpsFacts(sections, parsePath(sections.get(pathProbe.name))), way: shell.way ?? [] };
   checkRoot(facts, "VPS");
   return { facts, actual: parseSteps(stepsOf.vps, sections, facts, site), sections };
 }

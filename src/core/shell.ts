@@ -12,7 +12,12 @@ export interface Shell {
   close(): Promise<void>;
 }
 
-export type Peer = { readonly address: string; readonly port: number };
+export type Peer = {
+  readonly address: string;
+  readonly port: number;
+  /** This machine's own address on that connection; absent from a jump host on. */
+  readonly from?: string;
+};
 
 export interface RunOptions {
   /** Called with each complete line of standard output as it comes, without its newline. */

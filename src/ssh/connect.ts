@@ -90,9 +90,12 @@ async function openConnection(
           ? openProxyCommand(host, host.proxyCommand)
           : await openSocket(host, timeoutMs);
     const address = (stream instanceof Socket && stream.remoteAddress) || host.host;
+    const from = stream instanceof Socket ? stream.localAddress : undefined;
     const way = [
       ...(upstream?.connection.way ?? []),
-      ...(host.proxyCommand === undefined ? [{ address, port: host.port }] : []),
+      ...(host.proxyCommand === undefined
+        ? [{ address, port: host.port, ...(from === undefined ? {} : { from }) }]
+        : []),
     ];
     const client = await logIn(host, stream, { ...context.options, notice: context.notice, timeoutMs });
     const close = () => {

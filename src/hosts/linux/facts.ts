@@ -69,8 +69,8 @@ export type LinuxFacts = {
   readonly networkManager: boolean;
   /** Routes of the main table by IPv4. */
   readonly routes: readonly HostRoute[];
-  /** This host's end of the SSH session by which this was read, if that came by IPv4. */
-  readonly ssh4: SshAt | undefined;
+  /** This host's end of the SSH session by which this was read, and who it came from, if that was by IPv4. */
+  readonly ssh4: (SshAt & { readonly client?: string }) | undefined;
   readonly owned: Owned | undefined;
   /** The dead-man switch of a change that isn't confirmed yet. */
   readonly armed: Armed | undefined;
@@ -274,12 +274,13 @@ function uplinkOf(links: readonly HostLink[], device: string, source: string | u
 }
 
 /** `client port server port`, as sshd sets it. An IPv4 client of a dual-stack socket shows as `::ffff:a.b.c.d`. */
-function readSsh4(connection: string): SshAt | undefined {
-  const [, , server, port] = connection.split(" ");
+function readSsh4(connection: string): LinuxFacts["ssh4"] {
+  const [client = "", , server, port] = connection.split(" ");
   if (server === undefined || port === undefined) return undefined;
-  const address = server.replace(/^::ffff:/, "");
+  const plain = (text: string) => text.replace(/^::ffff:/, "");
+  const address = plain(server);
   if (address.includes(":")) return undefined;
   const number = Number(port);
   if (!Number.isInteger(number)) throw new HostError(`SSH_CONNECTION has an unknown form: ${connection}`);
-  return { address, port: number };
+  return { address, port: number, client: plain(client) };
 }

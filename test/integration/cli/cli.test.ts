@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { leastLeft } from "../../../src/core/lock.js";
 import { resultSchema } from "../../../src/report/result.js";
 import type { Kind } from "../../unit/transaction/fake-host.js";
+import { startServer } from "../ssh/test-server.js";
 import { compileCli, type Ended, runCli } from "./run-cli.js";
 import { serveSite } from "./serve-site.js";
 
@@ -250,6 +251,35 @@ describe.skipIf(spawnSync("script", ["--version"]).status !== 0)("on a terminal,
     shown("ds4 status bad 2>err.txt");
     expect(readFileSync(join(folder, "err.txt"), "utf8")).toMatch(/^error: /);
     expect(shown("ds4 status bad | cat")).toContain(escapes);
+  });
+});
+
+describe("by the home server as a jump host, whose way out a change would move, ds4", () => {
+  it.each(["plan", "apply", "teardown"])("%s is refused before anything is written", async (command) => {
+    const { hosts, servers, args } = await serveSite(folder, command === "teardown" ? "in-sync" : "fresh");
+    const ports = servers.map(({ port }) => port);
+    const jump = await startServer({ forwardTo: "127.0.0.1" });
+    const config = join(folder, "jump_config");
+    // The server's own address is behind a door, as nobody has it here.
+    writeFileSync(
+      config,
+      `Host door\n  HostName 127.0.0.1\n  Port ${jump.port}\n  User root
+Host server\n  HostName 192.168.1.210\n  Port ${jump.port}\n  User root\n  ProxyJump door
+Host vps\n  HostName 203.0.113.144\n  Port ${ports[0]}\n  User root\n  ProxyJump server\n`,
+    );
+    const [site = "", ...more] = args;
+    writeFileSync(
+      site,
+      `vps: { ssh: vps }\nrouter: { ssh: "ssh://root@127.0.0.1:${ports[1]}" }\nserver: 192.168.1.210\n`,
+    );
+    const yes = command === "plan" ? [] : ["--yes"];
+    const { stderr, code } = await ds4(command, site, ...more, ...yes, "-F", config);
+    expect(stderr).toMatch(
+      /error: vps: ds4's own SSH connection leaves 192\.168\.1\.210 for 203\.0\.113\.144/,
+    );
+    expect(stderr).toContain("reach 203.0.113.144 by its IPv6 address (2001:db8:1::10)");
+    expect(code).toBe(1);
+    for (const { ran } of hosts) expect(ran).not.toContain<Kind>("arm");
   });
 });
 

@@ -141,7 +141,10 @@ Host second
     );
     const shell = await connect("vps", options);
     expect((await shell.run("echo far")).stdout).toBe("far\n");
-    expect(shell.way).toEqual([first, second, last].map(({ port }) => ({ address: "127.0.0.1", port })));
+    expect(shell.way).toEqual([
+      { address: "127.0.0.1", port: first.port, from: "127.0.0.1" },
+      ...[second, last].map(({ port }) => ({ address: "127.0.0.1", port })),
+    ]);
     await shell.close();
     expect([first, second, last].map(({ connections }) => connections.length)).toEqual([1, 1, 1]);
     expect([first, second, last].map(({ commands }) => commands.length)).toEqual([0, 0, 1]);

@@ -36,6 +36,8 @@ export type ServerOptions = {
   host?: string;
   /** Says yes or no to each attempt; by default everyone may come in. */
   authenticate?: (context: AuthContext) => boolean | readonly string[] | Promise<boolean>;
+  /** Where connections are forwarded to, instead of the address that was asked for. */
+  forwardTo?: string;
   /** Instead of running `sh -s`. */
   onExec?: (command: string, accept: () => ssh2.ServerChannel, reject: () => void) => void;
 };
@@ -60,7 +62,7 @@ export async function startServer(options: ServerOptions = {}) {
       });
       client.on("tcpip", (accept, reject, info) => {
         if (info.destPort === HANGING_PORT) return;
-        const socket = connect(info.destPort, info.destIP);
+        const socket = connect(info.destPort, options.forwardTo ?? info.destIP);
         socket.once("error", () => reject());
         socket.once("connect", () => {
           socket.removeAllListeners("error");

@@ -130,8 +130,14 @@ describe("the port of the SSH session", () => {
     facts({ host: ok(host.replace(/^ssh=.*$/m, `ssh=${connection}`)) }).ssh4;
 
   it.each([
-    ["198.51.100.50 40312 203.0.113.144 2222", { address: "203.0.113.144", port: 2222 }],
-    ["::ffff:198.51.100.50 40312 ::ffff:203.0.113.144 22", { address: "203.0.113.144", port: 22 }],
+    [
+      "198.51.100.50 40312 203.0.113.144 2222",
+      { address: "203.0.113.144", port: 2222, client: "198.51.100.50" },
+    ],
+    [
+      "::ffff:198.51.100.50 40312 ::ffff:203.0.113.144 22",
+      { address: "203.0.113.144", port: 22, client: "198.51.100.50" },
+    ],
     ["2001:db8:50::50 40312 2001:db8:1::10 22", undefined],
     ["", undefined],
   ])("of '%s' is %s", (connection, expected) => expect(port(connection)).toEqual(expected));
