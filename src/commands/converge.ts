@@ -3,7 +3,7 @@ import { checkCutOff } from "../converge/cut-off.js";
 import type { SitePlan, Target } from "../converge/plan-site.js";
 import type { Reading } from "../converge/read.js";
 import { Ds4Error } from "../core/errors.js";
-import { hostEntries } from "../core/step.js";
+import { hostEntries } from "../core/hosts.js";
 import { hostsOf, type Site } from "../inventory/site.js";
 import type { SiteDesign } from "../modes/mode.js";
 import { describePlan, describeProofs } from "../report/human.js";

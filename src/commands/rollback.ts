@@ -3,7 +3,7 @@ import { readHosts } from "../converge/read.js";
 import { armedElsewhere } from "../converge/unconfirmed.js";
 import { undoNow } from "../core/dead-man-switch.js";
 import { Ds4Error } from "../core/errors.js";
-import { onHosts } from "../core/step.js";
+import { hostTitles, onHosts } from "../core/hosts.js";
 import { listUnconfirmed, runCommand } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 
@@ -21,7 +21,7 @@ export function rollback(name: string | undefined, options: CommonOptions): Prom
         const results = await onHosts(shells, (shell) => shell.run(undoNow()));
         return listUnconfirmed(await readHosts(site, shells)).map(
           ({ host }) =>
-            `the ${host} did not go back: ${results[host]?.stderr.trim() || "its switch is still armed"}`,
+            `the ${hostTitles[host]} did not go back: ${results[host]?.stderr.trim() || "its switch is still armed"}`,
         );
       });
       if (failures.length > 0) {
@@ -32,7 +32,7 @@ export function rollback(name: string | undefined, options: CommonOptions): Prom
       // Ones that this inventory doesn't name have switches of their own.
       const notes = armedElsewhere(site, reading).map(
         (host) =>
-          `the ${host}, which isn't in ${site.file}, goes back by itself in ${first.secondsLeft} s, or at its next boot`,
+          `the ${hostTitles[host]}, which isn't in ${site.file}, goes back by itself in ${first.secondsLeft} s, or at its next boot`,
       );
       return {
         result: "rolled-back",

@@ -1,8 +1,8 @@
 import { chalkStderr } from "chalk";
 import { countChanges, type SitePlan } from "../converge/plan-site.js";
 import type { AnyReading } from "../converge/read.js";
+import { hostEntries } from "../core/hosts.js";
 import { changedFields } from "../core/state.js";
-import { hostEntries } from "../core/step.js";
 import { hostsOf, type Site, serversOf } from "../inventory/site.js";
 import type { SiteDesign } from "../modes/mode.js";
 import type { Proof } from "../proof/judge.js";

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { lockAndRead, type Reading, readHosts, type Shells } from "../converge/read.js";
+import { type HostName, onHosts } from "../core/hosts.js";
 import { type Lease, leaseSeconds, releaseLine, renewLines } from "../core/lock.js";
 import { group } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
-import { type HostName, onHosts } from "../core/step.js";
 import { findSite } from "../inventory/find.js";
 import { loadSite } from "../inventory/load.js";
 import { hostsOf, type Site } from "../inventory/site.js";

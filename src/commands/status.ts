@@ -1,7 +1,7 @@
 import chalk from "chalk";
 import { aimFor, countChanges, nothing, planSite } from "../converge/plan-site.js";
 import type { AnyReading, Reading } from "../converge/read.js";
-import { hostEntries } from "../core/step.js";
+import { hostEntries } from "../core/hosts.js";
 import { hostsOf, type Site } from "../inventory/site.js";
 import { describePlan, describeUnconfirmed } from "../report/human.js";
 import { inWords, waysHome } from "../report/words.js";

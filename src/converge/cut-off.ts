@@ -1,6 +1,7 @@
 import { isIP, isIPv4 } from "node:net";
+import { type HostName, hostEntries, hostTitles } from "../core/hosts.js";
 import type { Peer } from "../core/shell.js";
-import { type Conflict, type HostName, hostEntries } from "../core/step.js";
+import type { Conflict } from "../core/step.js";
 import { whyNotPublic4 } from "../inventory/addresses.js";
 import { refuse, type Target } from "./plan-site.js";
 import type { AnyReading } from "./read.js";
@@ -52,7 +53,7 @@ function incoming(host: HostName, { ssh4 }: Facts, turned: ReadonlySet<string>):
     {
       host,
       message: `ds4's own SSH connection comes to ${ssh4.address} from ${ssh4.client} by IPv4, and this change would cut it off: what ${ssh4.address} sends takes another way then`,
-      hint: `reach the ${host} by its IPv6 address, or from its own LAN`,
+      hint: `reach the ${hostTitles[host]} by its IPv6 address, or from its own LAN`,
     },
   ];
 }

@@ -1,14 +1,8 @@
 import { ConflictError } from "../core/errors.js";
+import { type HostName, hostEntries, hostTitles, mapHosts, type PerHost } from "../core/hosts.js";
 import { type HostPlan, type HostState, planHost, renderPlan, stages, stagesOf } from "../core/plan.js";
 import { group } from "../core/script.js";
-import {
-  type Conflict,
-  type HostName,
-  hostEntries,
-  mapHosts,
-  type PerHost,
-  type Step,
-} from "../core/step.js";
+import type { Conflict, Step } from "../core/step.js";
 import type { Site } from "../inventory/site.js";
 import { modeOf } from "../modes/index.js";
 import type { SiteDesign } from "../modes/mode.js";
@@ -152,9 +146,12 @@ export function checkOwner(site: Site, reading: AnyReading): void {
   for (const [host, { facts }] of hostEntries(reading)) {
     const owner = facts.owned?.site;
     if (owner !== undefined && owner !== site.name) {
-      throw new ConflictError(`the ${host} carries the site '${owner}' already, not '${site.name}'`, {
-        hint: `'ds4 teardown ${owner}' first; or, if only the file was renamed, name it ${owner}.yaml again`,
-      });
+      throw new ConflictError(
+        `the ${hostTitles[host]} carries the site '${owner}' already, not '${site.name}'`,
+        {
+          hint: `'ds4 teardown ${owner}' first; or, if only the file was renamed, name it ${owner}.yaml again`,
+        },
+      );
     }
   }
   const end = reading.vps.facts.owned?.tunnel?.atHome;

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { Armed } from "../core/dead-man-switch.js";
 import { ConflictError, HostError } from "../core/errors.js";
+import { type HostName, hostEntries, hostTitles, onHosts, type PerHost } from "../core/hosts.js";
 import { type Holder, type Lease, lockProbe, readLock } from "../core/lock.js";
 import type { Owned } from "../core/owned.js";
 import type { HostState } from "../core/plan.js";
 import { type Probe, readScript, type Section, splitSections } from "../core/script.js";
 import type { Peer, Shell } from "../core/shell.js";
-import { type HostName, hostEntries, onHosts, type PerHost, type Step } from "../core/step.js";
+import type { Step } from "../core/step.js";
 import { type HomeFacts, homeProbes, parseHomeFacts } from "../hosts/home/facts.js";
 import { usable } from "../hosts/linux/end.js";
 import type { LinuxFacts } from "../hosts/linux/facts.js";
@@ -100,7 +101,7 @@ export async function lockAndRead(site: Site, shells: Shells, lease: Lease): Pro
   if (first !== undefined) {
     const { host, holder } = first;
     throw new ConflictError(
-      `${holder.by} is changing this site since ${holder.since}, and has the ${host}'s lock`,
+      `${holder.by} is changing this site since ${holder.since}, and has the ${hostTitles[host]}'s lock`,
       {
         hint: `wait until that is done, then run the same command again; if that run is dead, its lock ends in ${holder.secondsLeft} s`,
       },

@@ -1,6 +1,6 @@
 import type { Armed } from "../core/dead-man-switch.js";
 import { ConflictError, Ds4Error } from "../core/errors.js";
-import { type HostName, hostEntries } from "../core/step.js";
+import { type HostName, hostEntries, hostTitles } from "../core/hosts.js";
 import { hostsOf, type Site } from "../inventory/site.js";
 import type { AnyReading } from "./read.js";
 
@@ -10,7 +10,7 @@ export function checkUnconfirmed(site: Site, reading: AnyReading): void {
     const armed = facts.armed;
     if (armed !== undefined) {
       throw new ConflictError(
-        `'ds4 ${armed.command}' by ${armed.by} (begun ${armed.since}) is not confirmed on the ${host}, which goes back by itself ${armed.secondsLeft > 0 ? `in ${armed.secondsLeft} s` : "at its next boot"}`,
+        `'ds4 ${armed.command}' by ${armed.by} (begun ${armed.since}) is not confirmed on the ${hostTitles[host]}, which goes back by itself ${armed.secondsLeft > 0 ? `in ${armed.secondsLeft} s` : "at its next boot"}`,
         {
           hint: `wait for it, or 'ds4 rollback ${site.name}' takes it back now; 'ds4 confirm ${site.name}' proves it and keeps it`,
         },
@@ -29,7 +29,7 @@ export function armedOnAll(site: Site, reading: AnyReading): Armed | undefined {
   const elsewhere = armedElsewhere(site, reading);
   if (elsewhere.length > 0) {
     throw new Ds4Error(
-      `the change is also one of the ${elsewhere.join(" and the ")}, which isn't in ${site.file}`,
+      `the change is also one of the ${elsewhere.map((host) => hostTitles[host]).join(" and the ")}, which isn't in ${site.file}`,
       {
         hint: `put ${elsewhere.map((host) => `'${host}: …'`).join(" and ")} back; or 'ds4 rollback ${site.name}' takes the change back`,
       },
@@ -42,7 +42,7 @@ export function armedOnAll(site: Site, reading: AnyReading): Armed | undefined {
   throw new Ds4Error(
     same
       ? "each host waits for another change to be confirmed"
-      : `a change waits to be confirmed on the ${waiting.map(([host]) => host).join(" and ")} alone`,
+      : `a change waits to be confirmed on the ${waiting.map(([host]) => hostTitles[host]).join(" and the ")} alone`,
     { hint: `'ds4 rollback ${site.name}' takes it back` },
   );
 }

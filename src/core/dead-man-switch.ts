@@ -1,5 +1,5 @@
+import { type HostName, hostNames } from "./hosts.js";
 import { group, quote, writeFile } from "./script.js";
-import { type HostName, hostNames } from "./step.js";
 
 /**
  * The dead-man switch of a host: a script that puts everything back, and three who run it unless the change was

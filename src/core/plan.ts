@@ -1,7 +1,8 @@
+import type { HostName } from "./hosts.js";
 import { printable } from "./printable.js";
 import { quote } from "./script.js";
 import { type Change, diff, type Items } from "./state.js";
-import type { HostName, RenderContext, Step } from "./step.js";
+import type { RenderContext, Step } from "./step.js";
 
 /** The items of a host, by the step they belong to. */
 export type HostState = ReadonlyMap<string, Items>;

@@ -1,37 +1,7 @@
 import type { Site } from "../inventory/site.js";
+import type { HostName } from "./hosts.js";
 import type { Section } from "./script.js";
 import type { Change, Items } from "./state.js";
-
-/** A site's hosts, in the order in which they are locked. */
-export const hostNames = ["vps", "router", "home"] as const;
-export type HostName = (typeof hostNames)[number];
-
-/** Something for each host of a site: the VPS always, and the one at home where the site has one. */
-export type PerHost<T> = { readonly vps: T } & Readonly<Partial<Record<HostName, T>>>;
-
-/** The hosts that are there, with what is there for each. */
-export function hostEntries<T>(all: PerHost<T>): readonly (readonly [HostName, T])[] {
-  return hostNames.flatMap((host) => {
-    const value = all[host];
-    return value === undefined ? [] : [[host, value] as const];
-  });
-}
-
-/** The same for each host, made into something else. */
-export function mapHosts<T, R>(all: PerHost<T>, make: (value: T, host: HostName) => R): PerHost<R> {
-  return Object.fromEntries(hostEntries(all).map(([host, value]) => [host, make(value, host)])) as PerHost<R>;
-}
-
-/** Does something on all hosts at once, and waits until each is done. Rejects with the first host's failure. */
-export async function onHosts<T, R>(
-  all: PerHost<T>,
-  work: (value: T, host: HostName) => Promise<R>,
-): Promise<PerHost<R>> {
-  const running = mapHosts(all, work);
-  await Promise.allSettled(hostEntries(running).map(([, one]) => one));
-  const done = await Promise.all(hostEntries(running).map(async ([host, one]) => [host, await one] as const));
-  return Object.fromEntries(done) as PerHost<R>;
-}
 
 /**
  * One kind of thing that ds4 keeps on a host. Every member is pure: a step never sees a connection.

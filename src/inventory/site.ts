@@ -1,4 +1,4 @@
-import { type HostName, hostNames } from "../core/step.js";
+import { type HostName, hostNames } from "../core/hosts.js";
 import type { Forward } from "./forwards.js";
 
 /** How the public IPv4 comes home: by a tunnel between two hosts, or by programs on the VPS that pass ports on. */

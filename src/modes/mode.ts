@@ -1,5 +1,6 @@
+import type { PerHost } from "../core/hosts.js";
 import type { HostState } from "../core/plan.js";
-import type { Conflict, PerHost, Step } from "../core/step.js";
+import type { Conflict, Step } from "../core/step.js";
 import type { Entrance } from "../hosts/entrances.js";
 import type { HomeFacts } from "../hosts/home/facts.js";
 import type { RouterFacts } from "../hosts/router/facts.js";

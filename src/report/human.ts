@@ -1,9 +1,9 @@
 import chalk, { type ChalkInstance } from "chalk";
 import type { SitePlan } from "../converge/plan-site.js";
+import { hostEntries } from "../core/hosts.js";
 import type { StepChange } from "../core/plan.js";
 import { printable } from "../core/printable.js";
 import { changedFields, type State } from "../core/state.js";
-import { hostEntries } from "../core/step.js";
 import type { Proof } from "../proof/judge.js";
 import type { Result } from "./result.js";
 

@@ -1,5 +1,5 @@
 import { chalkStderr as chalk } from "chalk";
-import type { HostName } from "../core/step.js";
+import type { HostName } from "../core/hosts.js";
 import { inWords } from "./words.js";
 
 type Place = HostName | "all";

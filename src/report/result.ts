@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { metrics } from "../bench/line.js";
-import { hostNames } from "../core/step.js";
+import { hostNames } from "../core/hosts.js";
 import { modeNames } from "../inventory/site.js";
 
 const value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]);

@@ -1,8 +1,6 @@
-import type { HostName } from "../core/step.js";
+import { type HostName, hostTitles } from "../core/hosts.js";
 import type { Entrance } from "../hosts/entrances.js";
 import { serversOf } from "../inventory/site.js";
-
-const names = { vps: "VPS", router: "router", home: "home machine" } as const;
 
 /** A site's hosts as the subject of a sentence. */
 export function inWords(hosts: readonly HostName[]) {
@@ -15,10 +13,10 @@ export function inWords(hosts: readonly HostName[]) {
         themselves: "themselves",
       }
     : {
-        all: `the ${names[hosts[0] ?? "vps"]}`,
+        all: `the ${hostTitles[hosts[0] ?? "vps"]}`,
         pronoun: "it",
         verb: (one: string, _many: string) => one,
-        those: `the ${names[hosts[0] ?? "vps"]}`,
+        those: `the ${hostTitles[hosts[0] ?? "vps"]}`,
         themselves: "itself",
       };
 }

@@ -1,4 +1,5 @@
-import type { HostName, Step } from "../core/step.js";
+import type { HostName } from "../core/hosts.js";
+import type { Step } from "../core/step.js";
 import type { HomeFacts } from "../hosts/home/facts.js";
 import type { RouterFacts } from "../hosts/router/facts.js";
 import type { VpsFacts } from "../hosts/vps/facts.js";

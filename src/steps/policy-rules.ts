@@ -1,7 +1,8 @@
+import type { HostName } from "../core/hosts.js";
 import type { Owned } from "../core/owned.js";
 import { quote, required, type Section } from "../core/script.js";
 import type { Items, State } from "../core/state.js";
-import type { Conflict, HostName } from "../core/step.js";
+import type { Conflict } from "../core/step.js";
 import type { Design } from "../hosts/design.js";
 import { earlierRules, ownPriorities, rulePriorities } from "../hosts/earlier-rules.js";
 import { lanServersOf, type Site, sendersOf, serversOf } from "../inventory/site.js";

@@ -1,10 +1,10 @@
 import { strict, undoLines } from "../converge/plan-site.js";
 import type { AnyReading, Shells } from "../converge/read.js";
 import { armLines } from "../core/dead-man-switch.js";
+import { type HostName, hostEntries, hostTitles, onHosts, type PerHost } from "../core/hosts.js";
 import { releaseLine, renewLines } from "../core/lock.js";
 import { group, type Probe } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
-import { type HostName, hostEntries, onHosts, type PerHost } from "../core/step.js";
 import { stopCounting } from "../proof/at-home.js";
 import {
   type Connections,
@@ -54,9 +54,9 @@ export async function arm(undertaking: Undertaking, shells: Shells): Promise<Bef
     try {
       const result = await shell.run(script, { timeoutMs: confirmWithin * 1000 });
       if (result.code === 0) return readConnections(result);
-      return `the ${host}'s dead-man switch could not be armed: ${result.stderr.trim() || `exit status ${result.code}`}`;
+      return `the ${hostTitles[host]}'s dead-man switch could not be armed: ${result.stderr.trim() || `exit status ${result.code}`}`;
     } catch (error) {
-      return `the ${host}'s dead-man switch could not be armed: ${describe(error)}`;
+      return `the ${hostTitles[host]}'s dead-man switch could not be armed: ${describe(error)}`;
     }
   };
   const results = await onHosts(shells, one);

@@ -3,9 +3,9 @@ import { countChanges, namesOf, planSite, type Target } from "../converge/plan-s
 import { type AnyReading, readHosts, type Shells } from "../converge/read.js";
 import { confirmScript, onlyAfter, undoNow } from "../core/dead-man-switch.js";
 import { Ds4Error } from "../core/errors.js";
+import { type HostName, hostEntries, hostTitles, mapHosts, onHosts } from "../core/hosts.js";
 import { releaseLine, takeLines } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
-import { type HostName, hostEntries, mapHosts, onHosts } from "../core/step.js";
 import { inWords } from "../report/words.js";
 import { ChangeError, Setback } from "./failure.js";
 import { runPlan } from "./run-plan.js";
@@ -134,7 +134,9 @@ async function undo(
       const { code, stderr } = await shell.run(undoNow(arming.run, [releaseLine(arming)]), {
         timeoutMs: 60_000,
       });
-      return code === 0 ? { shell } : { shell, trouble: `The undo on the ${host} failed: ${stderr.trim()}` };
+      return code === 0
+        ? { shell }
+        : { shell, trouble: `The undo on the ${hostTitles[host]} failed: ${stderr.trim()}` };
     } catch (error) {
       troubles.push((error as Error).message);
       throw error;
@@ -152,6 +154,7 @@ async function undo(
     ]);
     if (first !== undefined) return first;
   }
-  const trouble = () => `The ${host} can't be told to go back: ${[...new Set(troubles)].join("; ")}.`;
+  const trouble = () =>
+    `The ${hostTitles[host]} can't be told to go back: ${[...new Set(troubles)].join("; ")}.`;
   return Promise.any(begun).catch(() => ({ trouble: trouble() }));
 }

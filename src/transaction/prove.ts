@@ -1,15 +1,11 @@
 import { countChanges, namesOf, planSite } from "../converge/plan-site.js";
 import { read, readHosts, type Shells } from "../converge/read.js";
-import { hostEntries, onHosts } from "../core/step.js";
-import { homeHost } from "../hosts/home/facts.js";
-import { vpsHost } from "../hosts/vps/facts.js";
+import { hostEntries, hostTitles, onHosts } from "../core/hosts.js";
 import { readConnections } from "../proof/connections.js";
 import { judgeConnections, type Proof } from "../proof/judge.js";
 import { type Before, connectionProbes } from "./arm.js";
 import { Setback } from "./failure.js";
 import type { Undertaking } from "./undertaking.js";
-
-const names = { vps: vpsHost.name, router: "router", home: homeHost.name } as const;
 
 /**
  * Shows what the change has come to, over connections that were opened after it: all hosts read again, packets on
@@ -58,7 +54,7 @@ export async function prove(
     ...(path?.proofs ?? []),
     ...hostEntries(seen).map(([host, sections]) =>
       judgeConnections(
-        names[host],
+        hostTitles[host],
         before?.[host] ?? new Map(),
         readConnections(sections.get("connections")),
         (name) => host !== "vps" && silent && name.includes("provider's IPv4"),

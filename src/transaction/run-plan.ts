@@ -1,4 +1,5 @@
 import { changeScript } from "../converge/plan-site.js";
+import { hostTitles } from "../core/hosts.js";
 import { type HostPlan, readMarker } from "../core/plan.js";
 import type { Shell } from "../core/shell.js";
 import { describe } from "./failure.js";
@@ -28,8 +29,8 @@ export async function runPlan(
       timeoutMs: Math.max(1000, deadline - Date.now()),
     });
     if (code === 0) return undefined;
-    return `the change on the ${plan.host} failed at ${at}: ${stderr.trim() || `exit status ${code}`}`;
+    return `the change on the ${hostTitles[plan.host]} failed at ${at}: ${stderr.trim() || `exit status ${code}`}`;
   } catch (error) {
-    return `the change on the ${plan.host} stopped at ${at}: ${describe(error)}`;
+    return `the change on the ${hostTitles[plan.host]} stopped at ${at}: ${describe(error)}`;
   }
 }

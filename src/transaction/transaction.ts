@@ -3,9 +3,9 @@ import { planOne, stagesOfSite } from "../converge/plan-site.js";
 import { type AnyReading, readHosts, type Shells } from "../converge/read.js";
 import { confirmScript, underSwitch } from "../core/dead-man-switch.js";
 import { ConnectError } from "../core/errors.js";
+import { type HostName, hostEntries, hostTitles, onHosts } from "../core/hosts.js";
 import { releaseLine } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
-import { type HostName, hostEntries, onHosts } from "../core/step.js";
 import { stopCounting } from "../proof/at-home.js";
 import type { Proof } from "../proof/judge.js";
 import { arm } from "./arm.js";
@@ -108,10 +108,11 @@ export async function confirm(
       try {
         shell ??= await connections.reopen(host);
         if (await confirmed(host, shell)) return undefined;
-        return `the ${host} went back before this was confirmed (after ${confirmWithin} s; --confirm-within gives more time)`;
+        return `the ${hostTitles[host]} went back before this was confirmed (after ${confirmWithin} s; --confirm-within gives more time)`;
       } catch (error) {
         if (!(error instanceof ConnectError)) throw error;
-        if (Date.now() > deadline) return `the ${host} can't be told to keep the change: ${error.message}`;
+        if (Date.now() > deadline)
+          return `the ${hostTitles[host]} can't be told to keep the change: ${error.message}`;
         shell = undefined;
         await sleep(againMs);
       }

@@ -1,8 +1,8 @@
 import type { SitePlan, Target } from "../converge/plan-site.js";
 import type { Reading, Shells } from "../converge/read.js";
 import type { Arming } from "../core/dead-man-switch.js";
+import type { HostName } from "../core/hosts.js";
 import type { Shell } from "../core/shell.js";
-import type { HostName } from "../core/step.js";
 import type { Site } from "../inventory/site.js";
 import type { SiteDesign } from "../modes/mode.js";
 

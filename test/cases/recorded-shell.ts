@@ -1,15 +1,15 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { HostName } from "../../src/core/hosts.js";
 import type { Shell } from "../../src/core/shell.js";
-import type { HostName } from "../../src/core/step.js";
 
 const hosts = new URL("hosts/", import.meta.url);
 const lab = fileURLToPath(new URL("../../scripts/lab", import.meta.url));
 /** Stands in a recording where each run of ds4 has a nonce of its own. */
 const placeholder = "@@NONCE ";
 
-export type { HostName } from "../../src/core/step.js";
+export type { HostName } from "../../src/core/hosts.js";
 
 /** The files of a recorded state, and the marker that `script` asks for; the measuring of the path has none. */
 function place(state: string, label: HostName, script: string): { file: URL; marker: string } {

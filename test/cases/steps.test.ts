@@ -6,7 +6,7 @@ import { listChanges } from "../../src/commands/run.js";
 import { aimFor, aimForNothing, changeScripts } from "../../src/converge/plan-site.js";
 import { readHosts, type Shells, withPath } from "../../src/converge/read.js";
 import { Ds4Error } from "../../src/core/errors.js";
-import { hostEntries, hostNames } from "../../src/core/step.js";
+import { hostEntries, hostNames } from "../../src/core/hosts.js";
 import { loadSite, parseSite } from "../../src/inventory/load.js";
 import { hostsOf } from "../../src/inventory/site.js";
 import { silent } from "../../src/report/progress.js";

@@ -1,10 +1,11 @@
+import { hostTitles } from "../../core/hosts.js";
 import { type Probe, required, type Section } from "../../core/script.js";
 import type { Peer } from "../../core/shell.js";
 import { type LinuxFacts, type LinuxHost, linuxProbes, parseLinuxFacts } from "../linux/facts.js";
 
 export const homeHost: LinuxHost = {
   host: "home",
-  name: "home machine",
+  name: hostTitles.home,
   machine: "the Linux machine at home",
 };
 

@@ -1,3 +1,4 @@
+import { hostTitles } from "../../core/hosts.js";
 import type { Section } from "../../core/script.js";
 import type { Peer } from "../../core/shell.js";
 import {
@@ -9,7 +10,7 @@ import {
   type SshAt,
 } from "../linux/facts.js";
 
-export const vpsHost: LinuxHost = { host: "vps", name: "VPS", machine: "the rented machine" };
+export const vpsHost: LinuxHost = { host: "vps", name: hostTitles.vps, machine: "the rented machine" };
 
 /** What a VPS is and has, as far as ds4 decides by it. */
 export type VpsFacts = LinuxFacts & {

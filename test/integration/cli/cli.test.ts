@@ -377,7 +377,7 @@ it("a switch whose undo failed is off once everything is back all the same", asy
   );
   const { stderr, code } = await ds4("apply", ...args, "--yes");
   expect(code).toBe(1);
-  expect(stderr).toContain("The undo on the vps failed: busy");
+  expect(stderr).toContain("The undo on the VPS failed: busy");
   expect(stderr).toContain("Both hosts are back where they were.");
   expect(hosts.map(({ ran }) => ran.at(-1))).toEqual<Kind[]>(["confirm", "read"]);
 });
@@ -416,5 +416,5 @@ it("a confirmation has no more time than its run's lock has left of it", async (
     return withSwitch(stdout, "0123abcd");
   });
   const { stderr } = await ds4("confirm", ...args);
-  expect(stderr).toMatch(/the vps went back before this was confirmed \(after 9[5-8] s/);
+  expect(stderr).toMatch(/the VPS went back before this was confirmed \(after 9[5-8] s/);
 });

@@ -31,7 +31,7 @@ describe("a change that was left unconfirmed", () => {
     const again = await ds4(...apply());
     expect(again.code).toBe(1);
     expect(again.stderr).toMatch(
-      /has the vps's lock|is not confirmed on the vps, which goes back by itself in \d+ s/,
+      /has the VPS's lock|is not confirmed on the VPS, which goes back by itself in \d+ s/,
     );
 
     expect(await ds4Json("rollback", site)).toMatchObject({ result: "rolled-back", exitCode: 0 });
@@ -60,7 +60,7 @@ describe("two who change the same hosts at once", () => {
     expect(first.code).toBe(0);
     const { code, stderr } = (await second) ?? { code: 0, stderr: "" };
     expect(code).toBe(1);
-    expect(stderr).toMatch(/\S+@\S+ is changing this site since \S+, and has the vps's lock/);
+    expect(stderr).toMatch(/\S+@\S+ is changing this site since \S+, and has the VPS's lock/);
     await expectPath();
     // Both locks were given back.
     await applied();

@@ -3,8 +3,8 @@ import { checkCutOff } from "../../../src/converge/cut-off.js";
 import { aimFor, nothing, type Target } from "../../../src/converge/plan-site.js";
 import type { AnyReading, Reading } from "../../../src/converge/read.js";
 import { ConflictError } from "../../../src/core/errors.js";
+import { type HostName, mapHosts } from "../../../src/core/hosts.js";
 import type { Peer } from "../../../src/core/shell.js";
-import { type HostName, mapHosts } from "../../../src/core/step.js";
 import type { LinuxFacts } from "../../../src/hosts/linux/facts.js";
 import { parseSite } from "../../../src/inventory/load.js";
 import type { Site } from "../../../src/inventory/site.js";
@@ -79,7 +79,7 @@ describe("a change is refused where ds4 itself would be cut off", () => {
     const came = (client: string, address = server) => ({ home: { ssh4: { address, port: 22, client } } });
     const linux = { site: linuxSite, hosts: atLinux };
     expect(refusal(came("198.51.100.7"), linux)).toMatch(
-      /^home: ds4's own SSH connection comes to 192\.168\.1\.210 from 198\.51\.100\.7 by IPv4.*\nreach the home by its IPv6/,
+      /^home: ds4's own SSH connection comes to 192\.168\.1\.210 from 198\.51\.100\.7 by IPv4.*\nreach the home machine by its IPv6/,
     );
     expect(refusal(came("198.51.100.7"), { ...linux, from: "set up", to: "nothing" })).not.toBe("");
     expect(refusal(came("198.51.100.7"), { ...linux, from: "set up" })).toBe("");

@@ -11,8 +11,8 @@ import {
 } from "../../../src/converge/plan-site.js";
 import type { AnyReading, Reading } from "../../../src/converge/read.js";
 import { ConflictError, HostError } from "../../../src/core/errors.js";
+import { hostEntries, hostTitles, mapHosts } from "../../../src/core/hosts.js";
 import type { Owned } from "../../../src/core/owned.js";
-import { hostEntries, mapHosts } from "../../../src/core/step.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import type { VpsFacts } from "../../../src/hosts/vps/facts.js";
 import { runScript, shells } from "../../shells.js";
@@ -146,7 +146,9 @@ describe("hosts that carry another site", () => {
     const reading = fresh({ [host]: { owned, marked: true } });
     for (const work of [() => aimFor(site, reading), () => checkOwner(site, reading)]) {
       const error = conflict(work);
-      expect(error.message).toBe(`the ${host} carries the site 'holiday-home' already, not 'home'`);
+      expect(error.message).toBe(
+        `the ${hostTitles[host]} carries the site 'holiday-home' already, not 'home'`,
+      );
       expect(error.hint).toContain("'ds4 teardown holiday-home'");
     }
   });

@@ -146,7 +146,7 @@ describe("taking the hosts' locks", () => {
   it("doesn't ask at home where the VPS's is somebody else's", async () => {
     const { result, ran } = await lock({ vps: held, router: "taken\n" });
     expect(ran).not.toContain("router read");
-    expect((result as ConflictError).message).toContain("the vps's lock");
+    expect((result as ConflictError).message).toContain("the VPS's lock");
   });
 });
 

@@ -33,7 +33,7 @@ describe("a change that waits to be confirmed", () => {
     expect(armedOnAll(linuxSite, waiting(armed))).toBe(armed);
     expect(armedOnAll(linuxSite, waiting())).toBeUndefined();
     expect(refusal({ ...waiting(armed), home: waiting().home! })).toMatch(
-      /^a change waits .* on the vps alone\n/,
+      /^a change waits .* on the VPS alone\n/,
     );
     expect(refusal(waiting(armed, { ...armed, run: "cd" }))).toMatch(/^each host waits for another change/);
   });

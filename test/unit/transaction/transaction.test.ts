@@ -343,8 +343,8 @@ describe("a change of both hosts", () => {
     });
     const error = failed(result);
     expect(error.undone).toBe(false);
-    expect(error.message).toContain("The undo on the vps failed: busy");
-    expect(error.message).toContain("the change on the vps failed at the beginning: not mine");
+    expect(error.message).toContain("The undo on the VPS failed: busy");
+    expect(error.message).toContain("the change on the VPS failed at the beginning: not mine");
     expect(error.message).toMatch(/Going back failed, too; this is left: .*vps tunnel wrap1/);
     expect(error.hint).toContain("'ds4 teardown lab'");
   });
