@@ -1,7 +1,7 @@
 import { runFolder } from "../core/dead-man-switch.js";
 import { group, quote } from "../core/script.js";
+import { targetOf } from "../hosts/relay-design.js";
 import { apt } from "../steps/linux/packages.js";
-import { targetOf } from "../steps/vps/relay/unit-file.js";
 
 /** Marks the rules of the relay, which are gone when it ends. */
 const comment = "ds4-bench";

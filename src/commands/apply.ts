@@ -1,7 +1,7 @@
 import chalk from "chalk";
 import { aimFor, countChanges } from "../converge/plan-site.js";
 import { checkUnconfirmed } from "../converge/unconfirmed.js";
-import { waysHome } from "../report/words.js";
+import { waysHome } from "../report/human.js";
 import { type ConvergeOptions, changeOutcome, converge, runsOfChange } from "./converge.js";
 import { measured } from "./measured.js";
 import { runCommand } from "./run.js";

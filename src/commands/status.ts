@@ -1,10 +1,9 @@
 import chalk from "chalk";
 import { aimFor, countChanges, nothing, planSite } from "../converge/plan-site.js";
 import type { AnyReading, Reading } from "../converge/read.js";
-import { hostEntries } from "../core/hosts.js";
+import { hostEntries, inWords } from "../core/hosts.js";
 import { hostsOf, type Site } from "../inventory/site.js";
-import { describePlan, describeUnconfirmed } from "../report/human.js";
-import { inWords, waysHome } from "../report/words.js";
+import { describePlan, describeUnconfirmed, waysHome } from "../report/human.js";
 import { listChanges, listDesign, listUnconfirmed, type Outcome, runCommand } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 

@@ -1,8 +1,8 @@
 import chalk from "chalk";
 import { aimForNothing, countChanges } from "../converge/plan-site.js";
 import { checkUnconfirmed } from "../converge/unconfirmed.js";
+import { inWords } from "../core/hosts.js";
 import { hostsOf } from "../inventory/site.js";
-import { inWords } from "../report/words.js";
 import { type ConvergeOptions, changeOutcome, converge, runsOfChange } from "./converge.js";
 import { runCommand } from "./run.js";
 import { withLockedHosts } from "./session.js";

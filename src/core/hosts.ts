@@ -35,3 +35,22 @@ export async function onHosts<T, R>(
   const done = await Promise.all(hostEntries(running).map(async ([host, one]) => [host, await one] as const));
   return Object.fromEntries(done) as PerHost<R>;
 }
+
+/** A site's hosts as the subject of a sentence. */
+export function inWords(hosts: readonly HostName[]) {
+  return hosts.length > 1
+    ? {
+        all: hosts.length > 2 ? "all hosts" : "both hosts",
+        pronoun: hosts.length > 2 ? "all" : "both",
+        verb: (_one: string, many: string) => many,
+        those: hosts.length > 2 ? "the hosts" : "the two hosts",
+        themselves: "themselves",
+      }
+    : {
+        all: `the ${hostTitles[hosts[0] ?? "vps"]}`,
+        pronoun: "it",
+        verb: (one: string, _many: string) => one,
+        those: `the ${hostTitles[hosts[0] ?? "vps"]}`,
+        themselves: "itself",
+      };
+}

@@ -122,3 +122,9 @@ function chooseMtu(site: Site, vps: VpsFacts, linkMtu: number): Pick<Design, "mt
   if (vps.owned?.tunnel !== undefined) return { mtu: vps.owned.tunnel.mtu, mtuFrom: "kept" };
   return { mtu: linkMtu - overhead, mtuFrom: "links" };
 }
+
+/** What a server's things on the router have at the end of their names: the first one's have nothing. */
+export function suffixOf({ slots }: Pick<Design, "slots">, server: string): string {
+  const slot = slots.get(server) ?? 0;
+  return slot === 0 ? "" : `_${slot + 1}`;
+}

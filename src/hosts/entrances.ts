@@ -186,3 +186,15 @@ export function sshPorts(
   const here = [...keptPorts, ...(ssh4 === undefined ? [] : [ssh4])].filter(isHere);
   return [...new Set([...here, ...throughVps].map(({ port }) => port))].sort((a, b) => a - b);
 }
+
+/** A visitor of a public IPv4, and a server that gets something of it. */
+export type Pair = { readonly visitor: string; readonly server: string };
+
+/** All of them, in the inventory's order. */
+export const pairsOf = ({ entrances }: { readonly entrances: readonly Entrance[] }): readonly Pair[] =>
+  usedEntrances(entrances).flatMap(({ visitor, forwards }) =>
+    forwards.map(({ server }) => ({ visitor, server })),
+  );
+
+/** What a pair is called. */
+export const keyOf = ({ visitor, server }: Pair) => `${visitor} to ${server}`;

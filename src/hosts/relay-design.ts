@@ -1,4 +1,5 @@
 import { HostError } from "../core/errors.js";
+import { beforePort } from "../inventory/addresses.js";
 import { type Relay, relaysOf } from "../inventory/relays.js";
 import type { Site } from "../inventory/site.js";
 import type { Design } from "./design.js";
@@ -47,3 +48,9 @@ export function makeRelayDesign(site: Site, vps: VpsFacts): RelayDesign {
   );
   return { ...own, entrances, uplink6: device, relays, notes };
 }
+
+/** The unit of a relay's id. */
+export const unitName = (id: string) => `ds4-relay-${id.replace(/[/@]/g, "-")}.service`;
+
+/** Where a relay leads, as socat and people write it. */
+export const targetOf = ({ server, to }: Pick<Relay, "server" | "to">) => `${beforePort(server)}:${to}`;

@@ -1,8 +1,9 @@
 import { type Probe, required, type Section } from "../core/script.js";
+import { keyOf, pairsOf } from "../hosts/entrances.js";
 import type { HomeDesign } from "../hosts/home/design.js";
 import type { Site } from "../inventory/site.js";
 import { countPackets } from "./counters.js";
-import { keyOf, pairsOf, type WitnessSeen } from "./witness.js";
+import type { WitnessSeen } from "./witness.js";
 
 /**
  * On a Linux machine at home, the rules of ds4's own chains are the counters: iptables may come with the change only,

@@ -1,5 +1,5 @@
 import type { Design } from "../hosts/design.js";
-import { type Entrance, usedEntrances } from "../hosts/entrances.js";
+import { type Entrance, keyOf, usedEntrances } from "../hosts/entrances.js";
 import { type Flow, overlap, showFlow } from "../inventory/forwards.js";
 import { icmp, tcp } from "../inventory/protocols.js";
 import type { Site } from "../inventory/site.js";
@@ -9,7 +9,7 @@ import type { Connections } from "./connections.js";
 import type { PathProof } from "./path-proof.js";
 import { adviceFor } from "./provider.js";
 import { readVisitor, type VisitorSeen, visitorProbe } from "./visitor.js";
-import { keyOf, type WitnessSeen } from "./witness.js";
+import type { WitnessSeen } from "./witness.js";
 
 /** One thing that was to be shown. `proved` is undefined where it could not be tried, which `seen` then explains. */
 export type Proof = {

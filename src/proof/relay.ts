@@ -1,8 +1,7 @@
 import { quote, required, type Section } from "../core/script.js";
 import { type Entrance, usedEntrances } from "../hosts/entrances.js";
-import type { RelayAt, RelayDesign } from "../hosts/relay-design.js";
+import { type RelayAt, type RelayDesign, targetOf, unitName } from "../hosts/relay-design.js";
 import type { Relay } from "../inventory/relays.js";
-import { targetOf, unitName } from "../steps/vps/relay/unit-file.js";
 import { nameOf, noVisitor, type Proof } from "./judge.js";
 import type { PathProof } from "./path-proof.js";
 import { inside, visitorWith, whyMissing } from "./visitor.js";

@@ -1,7 +1,8 @@
 import { type Probe, quote, required, type Section } from "../core/script.js";
 import type { Design } from "../hosts/design.js";
+import { keyOf, type Pair, pairsOf } from "../hosts/entrances.js";
 import type { Site } from "../inventory/site.js";
-import { type InnerHop, keyOf, type Pair, pairsOf, type WitnessSeen } from "./witness.js";
+import type { InnerHop, WitnessSeen } from "./witness.js";
 
 /** A pair's counter: the first one's has the hop's name alone. */
 const counterOf = (hop: InnerHop, pairs: readonly Pair[], pair: Pair) =>

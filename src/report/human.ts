@@ -4,6 +4,8 @@ import { hostEntries } from "../core/hosts.js";
 import type { StepChange } from "../core/plan.js";
 import { printable } from "../core/printable.js";
 import { changedFields, type State } from "../core/state.js";
+import type { Entrance } from "../hosts/entrances.js";
+import { serversOf } from "../inventory/site.js";
 import type { Proof } from "../proof/judge.js";
 import type { Result } from "./result.js";
 
@@ -112,4 +114,11 @@ function show(value: Value): string {
   if (value === undefined) return "(not set)";
   const text = Array.isArray(value) ? value.join(" ") : String(value);
   return text === "" ? "(empty)" : printable(text);
+}
+
+/** `203.0.113.144 -> 192.168.1.210, 192.168.1.211`, for each public IPv4. */
+export function waysHome(entrances: readonly Pick<Entrance, "publicIPv4" | "forwards">[]): string {
+  return entrances
+    .map((entrance) => `${entrance.publicIPv4} -> ${serversOf(entrance).join(", ")}`)
+    .join("; ");
 }

@@ -1,6 +1,5 @@
 import { chalkStderr as chalk } from "chalk";
-import type { HostName } from "../core/hosts.js";
-import { inWords } from "./words.js";
+import { type HostName, inWords } from "../core/hosts.js";
 
 type Place = HostName | "all";
 

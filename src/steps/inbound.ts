@@ -1,8 +1,8 @@
+import { suffixOf } from "../hosts/design.js";
 import type { World } from "../hosts/world.js";
 import { type PortRange, portsAtServer } from "../inventory/forwards.js";
 import { protocolWord } from "../inventory/protocols.js";
 import { serversOf } from "../inventory/site.js";
-import { suffixOf } from "./router/step.js";
 
 /** What may come out of the tunnel to a server, in one rule of the firewall. */
 export type Inbound = {

@@ -3,10 +3,9 @@ import { countChanges, namesOf, planSite, type Target } from "../converge/plan-s
 import { type AnyReading, readHosts, type Shells } from "../converge/read.js";
 import { confirmScript, onlyAfter, undoNow } from "../core/dead-man-switch.js";
 import { Ds4Error } from "../core/errors.js";
-import { type HostName, hostEntries, hostTitles, mapHosts, onHosts } from "../core/hosts.js";
+import { type HostName, hostEntries, hostTitles, inWords, mapHosts, onHosts } from "../core/hosts.js";
 import { releaseLine, takeLines } from "../core/lock.js";
 import type { Shell } from "../core/shell.js";
-import { inWords } from "../report/words.js";
 import { ChangeError, Setback } from "./failure.js";
 import { runPlan } from "./run-plan.js";
 import type { Connections, Undertaking } from "./undertaking.js";

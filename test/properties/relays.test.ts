@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InventoryError } from "../../src/core/errors.js";
-import { makeRelayDesign } from "../../src/hosts/relay-design.js";
+import { makeRelayDesign, unitName } from "../../src/hosts/relay-design.js";
 import { parseSite } from "../../src/inventory/load.js";
 import { relaysOf } from "../../src/inventory/relays.js";
 import type { Site } from "../../src/inventory/site.js";
-import { unitFile, unitName } from "../../src/steps/vps/relay/unit-file.js";
+import { unitFile } from "../../src/steps/vps/relay/unit-file.js";
 import { vps } from "../unit/world.js";
 
 const text = (server: string, traffic: readonly string[]) =>

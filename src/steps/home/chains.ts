@@ -1,13 +1,13 @@
+import { type Pair, pairsOf } from "../../hosts/entrances.js";
 import type { HomeWorld } from "../../hosts/world.js";
 import { type Flow, showPorts } from "../../inventory/forwards.js";
 import { protocolWord } from "../../inventory/protocols.js";
-import { type Pair, pairsOf } from "../../proof/witness.js";
 import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
 import { barrierConflicts } from "../linux/barriers.js";
 import { chainsStep, clamp, type Groups, known, own, type Rules } from "../linux/chains.js";
+import { matchOf } from "../linux/flow-match.js";
 import { replyMarkText } from "../policy-rules.js";
-import { matchOf } from "../vps/turn-over.js";
 import { homeRole } from "./role.js";
 
 /** What is asked for of a server; without a flow, all. */

@@ -1,5 +1,6 @@
 import { HostError } from "../../core/errors.js";
 import type { State } from "../../core/state.js";
+import { suffixOf } from "../../hosts/design.js";
 import type { RouterDesign } from "../../hosts/router/design.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
 import { valuesOf } from "../../hosts/router/uci.js";
@@ -9,7 +10,7 @@ import { sendersOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
 import { nftChains } from "./nftables.js";
-import { type RouterStep, reloadFirewall, suffixOf } from "./step.js";
+import { type RouterStep, reloadFirewall } from "./step.js";
 
 /**
  * The firewall as the kernel has it: what fw4 made of ds4's zone and rules. fw4 leaves a section out that it

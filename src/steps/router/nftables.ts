@@ -1,3 +1,4 @@
+import { suffixOf } from "../../hosts/design.js";
 import { usedEntrances } from "../../hosts/entrances.js";
 import { isLongMove } from "../../hosts/router/hairpin.js";
 import type { RouterWorld } from "../../hosts/world.js";
@@ -6,7 +7,6 @@ import { protocolName, tcp } from "../../inventory/protocols.js";
 import { homeSendersOf, serversOf } from "../../inventory/site.js";
 import { replyMark } from "../policy-rules.js";
 import { type Turn, turns } from "../turns.js";
-import { suffixOf } from "./step.js";
 
 /** fw4 includes the files of this folder in its own table at each load, and a firmware upgrade keeps them. */
 export const nftPath = "/etc/nftables.d/ds4.nft";

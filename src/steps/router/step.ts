@@ -1,15 +1,8 @@
 import type { Step } from "../../core/step.js";
-import type { Design } from "../../hosts/design.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
 import type { RouterWorld } from "../../hosts/world.js";
 
 export type RouterStep = Step<RouterWorld, RouterFacts>;
-
-/** What a server's things on the router have at the end of their names: the first one's have nothing. */
-export function suffixOf({ slots }: Pick<Design, "slots">, server: string): string {
-  const slot = slots.get(server) ?? 0;
-  return slot === 0 ? "" : `_${slot + 1}`;
-}
 
 const reload = "{ /etc/init.d/firewall reload; firewall=loaded; }";
 /** The firewall has to be reloaded: its files have changed. */

@@ -2,6 +2,7 @@ import { runFolder } from "../../core/dead-man-switch.js";
 import { quote } from "../../core/script.js";
 import type { Change, State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
+import { suffixOf } from "../../hosts/design.js";
 import { rulePriorities } from "../../hosts/earlier-rules.js";
 import type { RouterWorld } from "../../hosts/world.js";
 import { showPorts } from "../../inventory/forwards.js";
@@ -11,14 +12,7 @@ import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
 import { replyMarkText } from "../policy-rules.js";
 import { privateRanges } from "../private-ranges.js";
-import {
-  firewallStale,
-  type RouterStep,
-  reloadFirewall,
-  reloadStale,
-  suffixOf,
-  unreachableMetric,
-} from "./step.js";
+import { firewallStale, type RouterStep, reloadFirewall, reloadStale, unreachableMetric } from "./step.js";
 
 const everything = "0.0.0.0/0";
 

@@ -1,5 +1,5 @@
-import { type Flow, type Forward, showPorts } from "../../inventory/forwards.js";
-import { protocolWord } from "../../inventory/protocols.js";
+import type { Flow, Forward } from "../../inventory/forwards.js";
+import { matchOf } from "../linux/flow-match.js";
 import { turns } from "../turns.js";
 
 /** The DNAT rules for what goes home, in their order. `match` is what all of it has in common. */
@@ -11,12 +11,6 @@ export function turnOver(forwards: readonly Forward[], match: string): readonly 
         `${matched} -m comment --comment except -j RETURN`
       : `${matched} -j DNAT --to-destination ${flow === undefined ? server : destination(server, flow)}`;
   });
-}
-
-/** What of iptables' conditions a flow comes to. */
-export function matchOf({ protocol, ports }: Flow): string {
-  const word = protocolWord(protocol);
-  return `-p ${word}${ports === undefined ? "" : ` -m ${word} --dport ${showPorts(ports).replace("-", ":")}`}`;
 }
 
 function destination(server: string, { ports, to }: Flow): string {

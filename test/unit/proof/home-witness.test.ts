@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../../src/core/errors.js";
+import { keyOf } from "../../../src/hosts/entrances.js";
 import { atLinux } from "../../../src/proof/at-home.js";
 import { readHomeWitness } from "../../../src/proof/home-witness.js";
 import { judgePath } from "../../../src/proof/judge.js";
-import { keyOf } from "../../../src/proof/witness.js";
 import { homeWorld, server } from "../world.js";
 
 /** What the probe printed on the lab's machine after a visitor had been there. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { keyOf } from "../../../src/hosts/entrances.js";
 import { parseSite } from "../../../src/inventory/load.js";
 import { atRouter } from "../../../src/proof/at-home.js";
 import { attempts } from "../../../src/proof/attempts.js";
@@ -6,7 +7,6 @@ import { routerConnections } from "../../../src/proof/connections.js";
 import { judgePath, type PathSeen } from "../../../src/proof/judge.js";
 import { readWitness, witnessLines } from "../../../src/proof/router-witness.js";
 import { readVisitor, visitorProbe } from "../../../src/proof/visitor.js";
-import { keyOf } from "../../../src/proof/witness.js";
 import { router, world } from "../world.js";
 
 const [first, second] = ["192.168.1.210", "192.168.1.211"];

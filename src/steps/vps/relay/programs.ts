@@ -1,8 +1,9 @@
 import { quote } from "../../../core/script.js";
 import type { State } from "../../../core/state.js";
 import { unwanted, wanted } from "../../../core/step.js";
+import { unitName } from "../../../hosts/relay-design.js";
 import type { RelayStep } from "./step.js";
-import { idOf, relayCommand, unitName } from "./unit-file.js";
+import { idOf, relayCommand } from "./unit-file.js";
 
 /** The programs that pass the ports on, as they run: each its unit's first process, by its command line. */
 export const programs: RelayStep = {

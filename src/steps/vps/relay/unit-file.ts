@@ -1,22 +1,14 @@
-import type { RelayAt } from "../../../hosts/relay-design.js";
-import { beforePort } from "../../../inventory/addresses.js";
-import type { Relay } from "../../../inventory/relays.js";
+import { type RelayAt, targetOf } from "../../../hosts/relay-design.js";
 
 /** Connections, or UDP peers, that one relay serves at once; the next ones wait. */
 const maxPeers = 200;
 
-/** The unit of a relay's id. */
-export const unitName = (id: string) => `ds4-relay-${id.replace(/[/@]/g, "-")}.service`;
-
-/** The inverse, for what begins with a unit's name or ends with it. */
+/** The inverse of `unitName`, for what begins with a unit's name or ends with it. */
 export function idOf(text: string): string | undefined {
   const [, protocol, port, address] =
     /(?:^|\/)ds4-relay-(tcp|udp)-(\d+)(?:-(\d+(?:\.\d+){3}))?\.service(?: |$)/.exec(text) ?? [];
   return port === undefined ? undefined : `${protocol}/${port}${address === undefined ? "" : `@${address}`}`;
 }
-
-/** Where a relay leads, as socat and people write it. */
-export const targetOf = ({ server, to }: Pick<Relay, "server" | "to">) => `${beforePort(server)}:${to}`;
 
 /**
  * The program of a relay. It listens on the public IPv4 alone, also before that is there (`freebind`), and has a

@@ -1,10 +1,11 @@
 import { quote, removeFile } from "../../../core/script.js";
 import type { State } from "../../../core/state.js";
 import { unwanted, wanted } from "../../../core/step.js";
+import { unitName } from "../../../hosts/relay-design.js";
 import { fileState, parseFiles, probeFiles, renderFiles } from "../../files.js";
 import { reloadUnits } from "../../linux/unit.js";
 import type { RelayStep } from "./step.js";
-import { idOf, unitFile, unitName } from "./unit-file.js";
+import { idOf, unitFile } from "./unit-file.js";
 
 const folder = "/etc/systemd/system";
 const links = `${folder}/multi-user.target.wants`;
