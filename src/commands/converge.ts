@@ -66,7 +66,7 @@ export async function converge(
   }
   if (!options.yes) {
     if (prompt === undefined) {
-      throw new Ds4Error("nobody is there to be asked, and nothing was changed", {
+      throw new Ds4Error("there is no terminal to ask at, and nothing was changed", {
         hint: "add --yes to make the changes without a question",
       });
     }

@@ -44,7 +44,7 @@ export function terminalPrompt(progress: Progress): Prompt | undefined {
     secret: (message) =>
       progress.pause(async () => {
         const { default: password } = await import("@inquirer/password");
-        return answered(gone.signal, (context) => password({ message }, context));
+        return answered(gone.signal, (context) => password({ message, toggleMask: false }, context));
       }),
     confirm: (message) =>
       progress.pause(async () => {

@@ -293,6 +293,10 @@ export function judgeConnections(
           : lost
               .map(([name, value]) => `${name}: before '${value}', now '${after.get(name) ?? "no answer"}'`)
               .join("; "),
-    ...(lost.length === 0 ? {} : { hint: "what differs would have been taken away by this change" }),
+    ...(lost.length === 0
+      ? {}
+      : {
+          hint: `look whether the ${host} has it again now: then the change took it away, and 'ds4 plan --script' shows all that it does`,
+        }),
   };
 }

@@ -60,7 +60,7 @@ describe("a change that nobody can be asked about", () => {
     const error = await work.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Ds4Error);
     expect(error).toMatchObject({
-      message: "nobody is there to be asked, and nothing was changed",
+      message: "there is no terminal to ask at, and nothing was changed",
       hint: expect.stringContaining("--yes"),
     });
     expect(run).not.toHaveBeenCalled();
