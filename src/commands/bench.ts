@@ -9,7 +9,7 @@ import { aimFor, countChanges } from "../converge/plan-site.js";
 import { Ds4Error } from "../core/errors.js";
 import { beforePort, canonicalIPv6 } from "../inventory/addresses.js";
 import { serversOf } from "../inventory/site.js";
-import { describeMeasured } from "../report/measured.js";
+import { describeMeasured } from "../report/bench.js";
 import type { Progress } from "../report/progress.js";
 import { listDesign, runCommand } from "./run.js";
 import { type CommonOptions, type Session, withHosts } from "./session.js";

@@ -4,8 +4,8 @@ import { type Flow, showPorts } from "../../inventory/forwards.js";
 import { protocolWord } from "../../inventory/protocols.js";
 import { bogons } from "../bogons.js";
 import { inboundRules } from "../inbound.js";
-import { barrierConflicts } from "../linux/barriers.js";
 import { chainsStep, clamp, type Groups, known, own, type Rules } from "../linux/chains.js";
+import { dropConflicts } from "../linux/drop-policies.js";
 import { matchOf } from "../linux/flow-match.js";
 import { replyMarkText } from "../policy-rules.js";
 import { homeRole } from "./role.js";
@@ -125,5 +125,5 @@ export const chains = chainsStep<HomeWorld>({
   groups,
   rules,
   uplink: ({ home }) => home?.uplink,
-  conflicts: (world) => barrierConflicts(homeRole, world),
+  conflicts: (world) => dropConflicts(homeRole, world),
 });

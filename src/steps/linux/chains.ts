@@ -6,8 +6,8 @@ import type { World } from "../../hosts/world.js";
 import { protocolNumber, protocolWord } from "../../inventory/protocols.js";
 import { lanServersOf, type Site } from "../../inventory/site.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
-import { forgetMoved, forgetServers, targetsOf } from "./forget.js";
-import { type Place, placeOf } from "./places.js";
+import { forgetMoved, forgetServers, targetsOf } from "./conntrack.js";
+import { type Place, placeOf } from "./jump-position.js";
 import type { Role } from "./role.js";
 
 const families = ["ipv6", "ipv4"] as const;

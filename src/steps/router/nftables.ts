@@ -5,8 +5,8 @@ import type { RouterWorld } from "../../hosts/world.js";
 import { type Flow, showPorts } from "../../inventory/forwards.js";
 import { protocolName, tcp } from "../../inventory/protocols.js";
 import { homeSendersOf, serversOf } from "../../inventory/site.js";
+import { type Turn, turns } from "../forward-order.js";
 import { replyMark } from "../policy-rules.js";
-import { type Turn, turns } from "../turns.js";
 
 /** fw4 includes the files of this folder in its own table at each load, and a firmware upgrade keeps them. */
 export const nftPath = "/etc/nftables.d/ds4.nft";

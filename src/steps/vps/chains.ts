@@ -2,11 +2,11 @@ import { entranceOf } from "../../hosts/entrances.js";
 import type { World } from "../../hosts/world.js";
 import { sendersOf, serversOf } from "../../inventory/site.js";
 import { bogons } from "../bogons.js";
-import { barrierConflicts } from "../linux/barriers.js";
 import { chainsStep, clamp, type Groups, known, own, type Rules } from "../linux/chains.js";
+import { dropConflicts } from "../linux/drop-policies.js";
+import { dnatRules } from "./dnat.js";
 import { portConflicts } from "./port-conflicts.js";
 import { vpsRole } from "./role.js";
-import { turnOver } from "./turn-over.js";
 
 function rules({ site, design }: World): Rules {
   const servers = serversOf(site).map((server) => `${server}/32`);
@@ -48,7 +48,7 @@ function rules({ site, design }: World): Rules {
         const match = `-d ${uplinkIPv4}/32 -i ${uplink}`;
         return [
           ...keepPorts.map((port) => `${match} -p tcp -m tcp --dport ${port} -j RETURN`),
-          ...turnOver(forwards, match),
+          ...dnatRules(forwards, match),
         ];
       }),
       "nat POSTROUTING": sendersOf(site).map(
@@ -82,5 +82,5 @@ export const chains = chainsStep<World>({
   groups,
   rules,
   uplink: ({ vps }) => vps.uplink,
-  conflicts: (world) => [...barrierConflicts(vpsRole, world), ...portConflicts(world)],
+  conflicts: (world) => [...dropConflicts(vpsRole, world), ...portConflicts(world)],
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Sample } from "../../../src/bench/line.js";
 import { median, summarize } from "../../../src/bench/statistics.js";
-import { describeMeasured } from "../../../src/report/measured.js";
+import { describeMeasured } from "../../../src/report/bench.js";
 
 const samples: readonly Sample[] = [
   ...[10, 12, 11].map((value) => ({ way: "tunnel", round: 1, metric: "rtt", value }) as const),

@@ -4,7 +4,7 @@ import type { Service } from "../../../src/hosts/linux/neighbours.js";
 import type { RouterFacts } from "../../../src/hosts/router/facts.js";
 import { parseUciExport } from "../../../src/hosts/router/uci.js";
 import { parseSite } from "../../../src/inventory/load.js";
-import { forgetMoved } from "../../../src/steps/linux/forget.js";
+import { forgetMoved } from "../../../src/steps/linux/conntrack.js";
 import { firewall } from "../../../src/steps/router/firewall.js";
 import { rules } from "../../../src/steps/router/rules.js";
 import { uci } from "../../../src/steps/router/uci.js";

@@ -13,7 +13,7 @@ import { visitorProbe } from "../../../src/proof/visitor.js";
 import { waysHome } from "../../../src/report/human.js";
 import { chains as homeChains } from "../../../src/steps/home/chains.js";
 import { inboundRules } from "../../../src/steps/inbound.js";
-import { forgetMoved } from "../../../src/steps/linux/forget.js";
+import { forgetMoved } from "../../../src/steps/linux/conntrack.js";
 import { nftChains } from "../../../src/steps/router/nftables.js";
 import { chains } from "../../../src/steps/vps/chains.js";
 import { programs } from "../../../src/steps/vps/relay/programs.js";

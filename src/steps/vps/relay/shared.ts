@@ -4,9 +4,9 @@ import type { World } from "../../../hosts/world.js";
 import type { PortRange } from "../../../inventory/forwards.js";
 import type { Relay } from "../../../inventory/relays.js";
 import { fileState } from "../../files.js";
-import { barriersFor } from "../../linux/barriers.js";
 import { bootScript, bootScriptPath, type LinuxStep } from "../../linux/boot.js";
 import { chainItems } from "../../linux/chains.js";
+import { dropConflictsFor } from "../../linux/drop-policies.js";
 import { policyIn } from "../../linux/firewalld.js";
 import { flusherFiles } from "../../linux/flushers.js";
 import { basePackages, packageItems } from "../../linux/packages.js";
@@ -46,7 +46,7 @@ export const chains = asRelay(tunnelChains, {
 
 /** Base chains of others that let visitors to some relay not through. */
 function barriers({ vps, design }: RelayWorld) {
-  return barriersFor(vpsRole, vps, { input: "ip" }, (_, accepts) =>
+  return dropConflictsFor(vpsRole, vps, { input: "ip" }, (_, accepts) =>
     design.entrances.flatMap(({ uplinkIPv4 }) =>
       (["tcp", "udp"] as const).flatMap((protocol) => {
         const open = accepts

@@ -1,9 +1,9 @@
 import type { Flow, Forward } from "../../inventory/forwards.js";
+import { turns } from "../forward-order.js";
 import { matchOf } from "../linux/flow-match.js";
-import { turns } from "../turns.js";
 
 /** The DNAT rules for what goes home, in their order. `match` is what all of it has in common. */
-export function turnOver(forwards: readonly Forward[], match: string): readonly string[] {
+export function dnatRules(forwards: readonly Forward[], match: string): readonly string[] {
   return turns(forwards).map(({ flow, server }) => {
     const matched = flow === undefined ? match : `${match} ${matchOf(flow)}`;
     return server === undefined

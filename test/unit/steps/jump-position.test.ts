@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { placeOf } from "../../../src/steps/linux/places.js";
+import { placeOf } from "../../../src/steps/linux/jump-position.js";
 
 /** Where the jump from a hook is, among these lines of `iptables-save`. */
 function place(hook: string, ...lines: readonly string[]): string {

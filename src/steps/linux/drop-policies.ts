@@ -9,7 +9,7 @@ import type { Role } from "./role.js";
  * hook has its say. What they let through is theirs to say, so ds4 names the rules and doesn't put them in. `needed`
  * are the rules that a chain lacks; `families` are those of the packets that come through a hook.
  */
-export function barriersFor(
+export function dropConflictsFor(
   { host }: Pick<LinuxHost, "host">,
   { neighbours }: Pick<LinuxFacts, "neighbours">,
   families: Readonly<Partial<Record<Barrier["hook"], "ip" | "ip6">>>,
@@ -38,12 +38,12 @@ export function barriersFor(
 }
 
 /** Those in a tunnel's way: its outer packets are IPv6, those that are forwarded IPv4. */
-export function barrierConflicts<W extends World>(role: Role<W>, world: W): readonly Conflict[] {
+export function dropConflicts<W extends World>(role: Role<W>, world: W): readonly Conflict[] {
   const tunnel = `"${world.site.tunnel.name}"`;
   const { address, peer } = role.end(world);
   const outer = `ip6 saddr ${peer} ip6 daddr ${address} meta l4proto 4 accept`;
   const families = { input: "ip6", ...(role.forwards(world) ? { forward: "ip" as const } : {}) } as const;
-  return barriersFor(role, role.facts(world), families, ({ hook }, accepts) => {
+  return dropConflictsFor(role, role.facts(world), families, ({ hook }, accepts) => {
     const has = (form: RegExp) => accepts.some((rule) => form.test(rule));
     if (hook === "input") return has(/(l4proto|nexthdr) (4|ipencap|ipv4|ipip)\b/) ? [] : [outer];
     return ["iif", "oif"].flatMap((way) =>
