@@ -172,7 +172,13 @@ function checkEntrance(site: Site, vps: VpsFacts, own: PublicAddress, { publicIP
  * is at one that isn't the site's stays with the VPS anyway.
  */
 export function sshPorts(
-  { keptPorts, ssh4, links }: Pick<VpsFacts, "keptPorts" | "ssh4" | "links">,
+  {
+    keptPorts,
+    ssh4,
+    links,
+    owned,
+    neighbours,
+  }: Pick<VpsFacts, "keptPorts" | "ssh4" | "links" | "owned" | "neighbours">,
   way: readonly Peer[],
   all: readonly Pick<Entrance, "publicIPv4" | "uplinkIPv4">[],
   { publicIPv4, uplinkIPv4 }: Pick<Entrance, "publicIPv4" | "uplinkIPv4">,
@@ -182,7 +188,12 @@ export function sshPorts(
     !(isPublic4(address) && links.some(({ addresses }) => addresses.some((own) => own.address === address)));
   const isHere = ({ address }: SshAt) =>
     address === uplinkIPv4 || (publicIPv4 === all[0]?.publicIPv4 && isElsewhere(address));
-  const throughVps = way.filter(({ address }) => [publicIPv4, uplinkIPv4].includes(address));
+  // What came in by a port of ds4's own forwards does so again.
+  const isForwarded = ({ port }: SshAt) =>
+    owned !== undefined && !neighbours.services.some((own) => own.protocol === "tcp" && own.port === port);
+  const throughVps = way.filter(
+    (peer) => [publicIPv4, uplinkIPv4].includes(peer.address) && !isForwarded(peer),
+  );
   const here = [...keptPorts, ...(ssh4 === undefined ? [] : [ssh4])].filter(isHere);
   return [...new Set([...here, ...throughVps].map(({ port }) => port))].sort((a, b) => a - b);
 }

@@ -98,6 +98,17 @@ describe("two public IPv4s on a VPS", () => {
     expect(design.entrances.map(({ keepPorts }) => keepPorts)).toEqual([[22], [2222]]);
   });
 
+  it("keep no way in that leads by ds4's own forwards, where the VPS has nothing on that port", () => {
+    const way = [{ address: own, port: 2222 }];
+    const kept = (port: number) => {
+      const services = [{ protocol: "tcp", address: "any", port, program: "sshd" }];
+      const facts = { owned: { site: "home" }, neighbours: { ...vps.neighbours, services } };
+      return home([at(first, "all")], facts, "", { way }).design.entrances.map(({ keepPorts }) => keepPorts);
+    };
+    expect(kept(2222)).toEqual([[22, 2222]]);
+    expect(kept(2223)).toEqual([[22]]);
+  });
+
   it("take a port by which ds4 came in once and where nothing listens any more", () => {
     const neighbours = { ...vps.neighbours, services: [] };
     const facts = { neighbours, keptPorts: [{ address: own, port: 22 }], ssh4: { address: own, port: 2222 } };
