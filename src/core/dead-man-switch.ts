@@ -141,7 +141,7 @@ export function armLines(
     `mkdir -p -m 700 ${runFolder} ${folder}; rm -f ${runFolder}/change ${undoing}`,
     `for f in ${over("*")} ${kept("*")}; do [ "$f" = ${over(run)} ] || rm -f "$f"; done`,
     // Notes of what was there before ds4: an undo of a teardown needs them again.
-    `mkdir -p ${folder}/kept; for f in before packages; do [ ! -e /etc/ds4/$f ] || cp -a /etc/ds4/$f ${folder}/kept/$f; done`,
+    `rm -rf ${folder}/kept; mkdir ${folder}/kept; for f in before packages; do [ ! -e /etc/ds4/$f ] || cp -a /etc/ds4/$f ${folder}/kept/$f; done`,
     ...writeFile(undoPath, undoScript(host, arming, undo), "700"),
     ...(isLinux(host)
       ? [

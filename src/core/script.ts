@@ -39,7 +39,7 @@ export function removeFile(path: string): string {
  * either is there whole: a file system may keep a new name without its content, and an empty hook of ifupdown's ends
  * the bringing up of a device halfway (seen on Debian 12). Where `sync` takes no file, it writes out everything.
  */
-function replaceBy(written: string, path: string): string {
+export function replaceBy(written: string, path: string): string {
   return `{ sync ${written} 2>/dev/null || sync; } && mv -f ${written} ${path}`;
 }
 

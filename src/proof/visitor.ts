@@ -99,7 +99,10 @@ clean() {${cleanUp}
   [ ! -e /run/netns/ds4-visitor ] || ip netns del ds4-visitor 2>/dev/null
 }
 clean
+# Also where ds4 goes away meanwhile, and nobody reads along.
 trap clean EXIT
+trap '' PIPE
+trap 'exit 1' HUP INT TERM
 gateway=$(ip -4 route show default dev ${up} | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p' | head -n 1)
 # An answer leaves towards the gateway, so it has the gateway's hardware address, which the visitor takes as its own.
 if [ -z "$gateway" ]; then mac=02:00:00:00:00:01

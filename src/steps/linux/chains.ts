@@ -258,7 +258,7 @@ function remove({ family, places, own }: Group): readonly string[] {
     .reverse()
     .flatMap(([table, hook]) => [
       `while ${tool} -w -t ${table} -D ${hook} -j ${own(hook)} 2>/dev/null; do :; done`,
-      `! ${tool} -w -t ${table} -F ${own(hook)} 2>/dev/null || ${tool} -w -t ${table} -X ${own(hook)} || :`,
+      `! ${tool} -w -t ${table} -F ${own(hook)} 2>/dev/null || ${tool} -w -t ${table} -X ${own(hook)} || fail "${tool} can't remove ${own(hook)}"`,
     ]);
 }
 

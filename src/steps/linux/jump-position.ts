@@ -53,5 +53,8 @@ function isAside(rule: string, place: Place, rulesOf: RulesOf, depth = 0): boole
 
 /** To the VPS itself ds4 lets nothing else through, so what shuts an address or a service out may stand before. */
 function isBan(rule: string): boolean {
-  return /(^|[^!] )-s \S/.test(rule) || /(^|[^!] )-p (tcp|udp|icmp|ipv6-icmp)\b/.test(rule);
+  return (
+    /(^|[^!] )(-s \S|-m set --match-set \S+ src\b)/.test(rule) ||
+    /(^|[^!] )-p (tcp|udp|icmp|ipv6-icmp)\b/.test(rule)
+  );
 }

@@ -31,6 +31,8 @@ export function packageItems(names: readonly string[]): Items {
 
 /** Leaves in `gone` only what takes nothing of others along: they may have come to need it. That goes with the last of them. */
 const leaveNeeded = [
+  // What somebody wants to keep as it is isn't ds4's any more.
+  `held=" $(apt-mark showhold | tr '\\n' ' ')"; free=; for p in $gone; do case $held in *" $p "*) ;; *) free="$free $p" ;; esac; done; gone=$free`,
   `all=$gone; takes() { apt-get -q -s purge "$@" 2>/dev/null | sed -nE 's/^(Purg|Remv) ([^ ]*).*/\\2/p'; }`,
   `alone() { ! takes "$@" | grep -vxF "$(printf '%s\\n' $all)" | grep -q .; }`,
   'alone $all || { gone=; for p in $all; do if alone "$p"; then gone="$gone $p"; else apt-mark auto "$p" >/dev/null 2>&1 || :; fi; done; }',

@@ -1,3 +1,4 @@
+import { runFolder } from "../../core/dead-man-switch.js";
 import { renderOwned } from "../../core/owned.js";
 import type { State } from "../../core/state.js";
 import { wanted } from "../../core/step.js";
@@ -149,7 +150,7 @@ function files<W extends World>(
  * returned, so that is waited for, 20 s at most.
  */
 const networkdReload = [
-  "kept=$(mktemp -d)",
+  `kept=${runFolder}/kept; rm -rf "$kept"; mkdir -p -m 700 ${runFolder} "$kept"`,
   "routes() { ip -$1 route show table all | grep -v -e 'proto kernel' -e 'proto ra' -e 'proto dhcp' || :; }",
   'for f in 4 6; do ip -$f rule >"$kept/rule$f"; routes $f >"$kept/route$f"; done',
   "states() { stat -c '%i %z' /run/systemd/netif/links/* 2>/dev/null || :; }; states=$(states)",
@@ -192,8 +193,10 @@ export function persistenceStep<W extends World>(
     render: (changes, context) => {
       const touched = (part: string) => changes.some(({ id }) => id.includes(part));
       if (changes.some(({ id, to }) => !to && id === bootScriptPath)) {
-        // The list of packages, too, where somebody has removed them meanwhile.
-        context.finally("rm -rf /etc/ds4/before; rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :");
+        // The list of packages, too, where somebody has removed them meanwhile; not where an undo couldn't remove them.
+        context.finally(
+          `rm -rf /etc/ds4/before; [ "\${failed:-no}" = yes ] || rm -f /etc/ds4/packages; rmdir /etc/ds4 2>/dev/null || :`,
+        );
       }
       const script = wanted(changes).find(({ id }) => id === bootScriptPath)?.to.content;
       return [

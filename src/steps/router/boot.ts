@@ -1,9 +1,12 @@
-import { quote, required } from "../../core/script.js";
+import { quote, replaceBy, required } from "../../core/script.js";
 import type { State } from "../../core/state.js";
 import type { RouterStep } from "./step.js";
 import { initScriptPath } from "./tunnel.js";
 
 const conf = "/etc/sysupgrade.conf";
+/** It is written whole, beside its place: it is the user's, and a power cut or a full overlay may come at any moment. */
+const made = `${conf}.ds4-new`;
+const copy = `{ [ ! -e ${conf} ] && : >${made} || cp -p ${conf} ${made}; }`;
 /** What a firmware upgrade would drop: all but /etc/config and a few more (`sysupgrade -l`). */
 const kept = ["/etc/ds4/", initScriptPath, "/etc/rc.d/S19ds4"];
 
@@ -39,8 +42,9 @@ true`,
         context.mark(id),
         to
           ? // A last line without its newline would swallow the new one.
-            `grep -qsxF ${path} ${conf} || { [ ! -s ${conf} ] || [ -z "$(tail -c 1 ${conf})" ] || echo >>${conf}; echo ${path} >>${conf}; }`
-          : `[ ! -e ${conf} ] || { { grep -vxF ${path} ${conf} || :; } >${conf}.ds4-new; cat ${conf}.ds4-new >${conf}; rm -f ${conf}.ds4-new; [ -s ${conf} ] || rm -f ${conf}; }`,
+            `grep -qsxF ${path} ${conf} || { ${copy} && { [ ! -s ${made} ] || [ -z "$(tail -c 1 ${made})" ] || echo; echo ${path}; } >>${made} && ${replaceBy(made, conf)}; } || fail "${conf} can't be written"`
+          : // grep ends with 1 where no line is left.
+            `! grep -qsxF ${path} ${conf} || { ${copy} && { grep -vxF ${path} ${conf} >${made} || [ $? -eq 1 ]; } && if [ -s ${made} ]; then ${replaceBy(made, conf)}; else rm -f ${conf} ${made}; fi; } || fail "${conf} can't be written"`,
       ];
     }),
 };

@@ -41,7 +41,7 @@ export const files: RouterStep = {
     if (changes.some(({ id, to }) => !to && id === "/etc/ds4/site")) {
       // A firmware upgrade keeps the list of packages, but none of them.
       context.finally(
-        "rm -rf /etc/ds4/before; rm -f /etc/ds4/packages /etc/ds4/packages.*; rmdir /etc/ds4 2>/dev/null || :",
+        `rm -rf /etc/ds4/before; [ "\${failed:-no}" = yes ] || rm -f /etc/ds4/packages /etc/ds4/packages.*; rmdir /etc/ds4 2>/dev/null || :`,
       );
     }
     const lines = renderFiles(changes, context, { [nftPath]: checkChains });

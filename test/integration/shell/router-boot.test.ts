@@ -47,6 +47,24 @@ for (const shell of shells) {
       expect(readFileSync(conf, "utf8")).toBe(text.endsWith("\n") ? text : `${text}\n`);
     });
 
+    it.each([
+      ["read", 'grep() { case $1 in -vxF) return 2 ;; *) command grep "$@" ;; esac; }'],
+      ["copied", "cp() { return 1; }"],
+      ["put in its place", "mv() { return 1; }"],
+    ])("loses nothing where the list can't be %s", (_, broken) => {
+      const text = "/etc/openvpn/\n/etc/ds4/\n";
+      writeFileSync(conf, text);
+      const fail = 'fail() { echo "$*"; exit 1; }';
+      for (const changes of [diff(read(), new Map()), diff(read(), desired)]) {
+        const lines = boot.render(changes, { ...renderContext("", false, []), mark: () => ":" });
+        const { stdout, code } = runScript(shell, here(group(["set -eu", fail, broken, ...lines])));
+        if (code === 0) continue; // what it needs isn't broken
+        expect(stdout).toContain("can't be written");
+        expect(readFileSync(conf, "utf8")).toBe(text);
+      }
+      expect(readFileSync(conf, "utf8")).toContain("/etc/openvpn/");
+    });
+
     it("makes the list where there is none, and leaves none behind", () => {
       rmSync(conf, { force: true });
       change(diff(read(), desired));

@@ -75,6 +75,7 @@ describe("the jump from INPUT", () => {
         "INPUT",
         "-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd",
         "-A INPUT -p tcp -m set --match-set f2b-web src -j REJECT --reject-with icmp-port-unreachable",
+        "-A INPUT -m set --match-set blocklist src -j DROP",
         last,
         "-A f2b-sshd -s 198.51.100.9/32 -j REJECT --reject-with icmp-port-unreachable",
         "-A f2b-sshd -j RETURN",

@@ -9,7 +9,7 @@ import { runScript, shells, title } from "../../shells.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ds4-packages-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const [list, log] = [join(folder, "packages"), join(folder, "log")];
+const [list, log, held] = [join(folder, "packages"), join(folder, "log"), join(folder, "held")];
 const tool = (name: string, text: string) =>
   writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
 
@@ -32,7 +32,8 @@ describe(title(shell, "Debian's packages"), () => {
   };
   /** An apt where `docker.io` needs iptables, if it is there. */
   const apt = (docker: boolean) => {
-    tool("apt-mark", `echo "apt-mark $*" >>${quote(log)}`);
+    tool("apt-mark", `[ "$1" != showhold ] || exec cat ${quote(held)}; echo "apt-mark $*" >>${quote(log)}`);
+    writeFileSync(held, "");
     tool(
       "apt-get",
       `case " $* " in
@@ -57,6 +58,15 @@ esac`,
     const [said = ""] = run([change("iptables", true), change("conntrack", true)]);
     expect(said).toMatch(/purge iptables conntrack/);
     expect(said).toContain("libip6tc2");
+    expect(() => readFileSync(list)).toThrow();
+  });
+
+  it("stay where somebody holds them, and are ds4's no more", () => {
+    apt(false);
+    writeFileSync(list, "conntrack\niptables\n");
+    writeFileSync(held, "vim\niptables\n");
+    const said = run([change("iptables", true), change("conntrack", true)]);
+    expect(said).toEqual([expect.stringMatching(/purge( conntrack)+$/)]);
     expect(() => readFileSync(list)).toThrow();
   });
 

@@ -57,11 +57,11 @@ rm -f /var/run/ds4/batch
 echo '@ds4 tunnel wrap1'
 [ ! -e /sys/class/net/wrap1 ] || ip link del wrap1 2>/dev/null || :
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/rc.d/S19ds4'
-[ ! -e /etc/sysupgrade.conf ] || { { grep -vxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf; }
+! grep -qsxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf || { { [ ! -e /etc/sysupgrade.conf ] && : >/etc/sysupgrade.conf.ds4-new || cp -p /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; } && { grep -vxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf >/etc/sysupgrade.conf.ds4-new || [ $? -eq 1 ]; } && if [ -s /etc/sysupgrade.conf.ds4-new ]; then { sync /etc/sysupgrade.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysupgrade.conf.ds4-new /etc/sysupgrade.conf; else rm -f /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; fi; } || fail "/etc/sysupgrade.conf can't be written"
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/init.d/ds4'
-[ ! -e /etc/sysupgrade.conf ] || { { grep -vxF /etc/init.d/ds4 /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf; }
+! grep -qsxF /etc/init.d/ds4 /etc/sysupgrade.conf || { { [ ! -e /etc/sysupgrade.conf ] && : >/etc/sysupgrade.conf.ds4-new || cp -p /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; } && { grep -vxF /etc/init.d/ds4 /etc/sysupgrade.conf >/etc/sysupgrade.conf.ds4-new || [ $? -eq 1 ]; } && if [ -s /etc/sysupgrade.conf.ds4-new ]; then { sync /etc/sysupgrade.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysupgrade.conf.ds4-new /etc/sysupgrade.conf; else rm -f /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; fi; } || fail "/etc/sysupgrade.conf can't be written"
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/ds4/'
-[ ! -e /etc/sysupgrade.conf ] || { { grep -vxF /etc/ds4/ /etc/sysupgrade.conf || :; } >/etc/sysupgrade.conf.ds4-new; cat /etc/sysupgrade.conf.ds4-new >/etc/sysupgrade.conf; rm -f /etc/sysupgrade.conf.ds4-new; [ -s /etc/sysupgrade.conf ] || rm -f /etc/sysupgrade.conf; }
+! grep -qsxF /etc/ds4/ /etc/sysupgrade.conf || { { [ ! -e /etc/sysupgrade.conf ] && : >/etc/sysupgrade.conf.ds4-new || cp -p /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; } && { grep -vxF /etc/ds4/ /etc/sysupgrade.conf >/etc/sysupgrade.conf.ds4-new || [ $? -eq 1 ]; } && if [ -s /etc/sysupgrade.conf.ds4-new ]; then { sync /etc/sysupgrade.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysupgrade.conf.ds4-new /etc/sysupgrade.conf; else rm -f /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; fi; } || fail "/etc/sysupgrade.conf can't be written"
 echo '@ds4 boot ds4'
 rm -f /etc/rc.d/S19ds4
 echo '@ds4 file /etc/nftables.d/ds4.nft'
@@ -82,6 +82,6 @@ ip route del default dev wrap1 table 42 2>/dev/null || :
 while ip rule del priority 4201 2>/dev/null; do :; done
 while ip rule del priority 4200 2>/dev/null; do :; done
 ip -6 addr del 2001:db8:100:0:203:0:113:144/128 dev lo 2>/dev/null || :
-rm -rf /etc/ds4/before; rm -f /etc/ds4/packages /etc/ds4/packages.*; rmdir /etc/ds4 2>/dev/null || :
+rm -rf /etc/ds4/before; [ "${failed:-no}" = yes ] || rm -f /etc/ds4/packages /etc/ds4/packages.*; rmdir /etc/ds4 2>/dev/null || :
 exit 0
 }

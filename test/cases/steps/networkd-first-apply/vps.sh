@@ -245,7 +245,7 @@ Protocol=204
 ' >/etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new ) || rm -f /etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new
 { chmod 644 /etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new && { sync /etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new /etc/systemd/network/10-eth0.network.d/ds4.conf; } || fail '/etc/systemd/network/10-eth0.network.d/ds4.conf can'\''t be written'
 systemctl daemon-reload || fail "systemctl daemon-reload failed"
-kept=$(mktemp -d)
+kept=/var/run/ds4/kept; rm -rf "$kept"; mkdir -p -m 700 /var/run/ds4 "$kept"
 routes() { ip -$1 route show table all | grep -v -e 'proto kernel' -e 'proto ra' -e 'proto dhcp' || :; }
 for f in 4 6; do ip -$f rule >"$kept/rule$f"; routes $f >"$kept/route$f"; done
 states() { stat -c '%i %z' /run/systemd/netif/links/* 2>/dev/null || :; }; states=$(states)

@@ -5,22 +5,22 @@ export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 chains ipv4'
 while iptables -w -t nat -D POSTROUTING -j DS4-POSTROUTING 2>/dev/null; do :; done
-! iptables -w -t nat -F DS4-POSTROUTING 2>/dev/null || iptables -w -t nat -X DS4-POSTROUTING || :
+! iptables -w -t nat -F DS4-POSTROUTING 2>/dev/null || iptables -w -t nat -X DS4-POSTROUTING || fail "iptables can't remove DS4-POSTROUTING"
 while iptables -w -t nat -D PREROUTING -j DS4-PREROUTING 2>/dev/null; do :; done
-! iptables -w -t nat -F DS4-PREROUTING 2>/dev/null || iptables -w -t nat -X DS4-PREROUTING || :
+! iptables -w -t nat -F DS4-PREROUTING 2>/dev/null || iptables -w -t nat -X DS4-PREROUTING || fail "iptables can't remove DS4-PREROUTING"
 while iptables -w -t mangle -D FORWARD -j DS4-FORWARD 2>/dev/null; do :; done
-! iptables -w -t mangle -F DS4-FORWARD 2>/dev/null || iptables -w -t mangle -X DS4-FORWARD || :
+! iptables -w -t mangle -F DS4-FORWARD 2>/dev/null || iptables -w -t mangle -X DS4-FORWARD || fail "iptables can't remove DS4-FORWARD"
 while iptables -w -t mangle -D PREROUTING -j DS4-PREROUTING 2>/dev/null; do :; done
-! iptables -w -t mangle -F DS4-PREROUTING 2>/dev/null || iptables -w -t mangle -X DS4-PREROUTING || :
+! iptables -w -t mangle -F DS4-PREROUTING 2>/dev/null || iptables -w -t mangle -X DS4-PREROUTING || fail "iptables can't remove DS4-PREROUTING"
 while iptables -w -t filter -D FORWARD -j DS4-FORWARD 2>/dev/null; do :; done
-! iptables -w -t filter -F DS4-FORWARD 2>/dev/null || iptables -w -t filter -X DS4-FORWARD || :
+! iptables -w -t filter -F DS4-FORWARD 2>/dev/null || iptables -w -t filter -X DS4-FORWARD || fail "iptables can't remove DS4-FORWARD"
 while iptables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
-! iptables -w -t filter -F DS4-INPUT 2>/dev/null || iptables -w -t filter -X DS4-INPUT || :
+! iptables -w -t filter -F DS4-INPUT 2>/dev/null || iptables -w -t filter -X DS4-INPUT || fail "iptables can't remove DS4-INPUT"
 ! command -v conntrack >/dev/null || conntrack -D -r 192.168.1.210 >/dev/null 2>&1 || :
 ! command -v conntrack >/dev/null || conntrack -D -s 192.168.1.210 >/dev/null 2>&1 || :
 echo '@ds4 chains ipv6'
 while ip6tables -w -t filter -D INPUT -j DS4-INPUT 2>/dev/null; do :; done
-! ip6tables -w -t filter -F DS4-INPUT 2>/dev/null || ip6tables -w -t filter -X DS4-INPUT || :
+! ip6tables -w -t filter -F DS4-INPUT 2>/dev/null || ip6tables -w -t filter -X DS4-INPUT || fail "ip6tables can't remove DS4-INPUT"
 [ ! -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || nft list ruleset | awk -v before=/etc/ds4/before/nft -v ours='table ip filter,chain ip filter INPUT,chain ip filter FORWARD,table ip mangle,chain ip mangle PREROUTING,chain ip mangle FORWARD,table ip nat,chain ip nat PREROUTING,chain ip nat POSTROUTING,table ip6 filter,chain ip6 filter INPUT' 'BEGIN { n = split(ours, names, ","); for (i = 1; i <= n; i++) mine[names[i]] = 1
   while ((getline line <before) > 0) delete mine[line] }
 /^(#|$)/ { next }

@@ -9,7 +9,7 @@ echo '@ds4 socat tcp/80'
 systemctl stop ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
 echo '@ds4 chains relay'
 while iptables -w -t filter -D INPUT -j DS4-RELAY 2>/dev/null; do :; done
-! iptables -w -t filter -F DS4-RELAY 2>/dev/null || iptables -w -t filter -X DS4-RELAY || :
+! iptables -w -t filter -F DS4-RELAY 2>/dev/null || iptables -w -t filter -X DS4-RELAY || fail "iptables can't remove DS4-RELAY"
 [ ! -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || nft list ruleset | awk -v before=/etc/ds4/before/nft -v ours='table ip filter,chain ip filter INPUT' 'BEGIN { n = split(ours, names, ","); for (i = 1; i <= n; i++) mine[names[i]] = 1
   while ((getline line <before) > 0) delete mine[line] }
 /^(#|$)/ { next }
@@ -44,6 +44,7 @@ gone=socat
 others() { [ ! -r /etc/ds4/packages ] || printf '%s\n' $gone | grep -vxF -f - /etc/ds4/packages; }
 others | grep -qx -e iptables -e conntrack -e socat || gone="$gone $([ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages)"
 rest=$(others || :)
+held=" $(apt-mark showhold | tr '\n' ' ')"; free=; for p in $gone; do case $held in *" $p "*) ;; *) free="$free $p" ;; esac; done; gone=$free
 all=$gone; takes() { apt-get -q -s purge "$@" 2>/dev/null | sed -nE 's/^(Purg|Remv) ([^ ]*).*/\2/p'; }
 alone() { ! takes "$@" | grep -vxF "$(printf '%s\n' $all)" | grep -q .; }
 alone $all || { gone=; for p in $all; do if alone "$p"; then gone="$gone $p"; else apt-mark auto "$p" >/dev/null 2>&1 || :; fi; done; }
