@@ -1,8 +1,6 @@
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
 import type { AuthContext } from "ssh2";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ConnectError } from "../../../src/core/errors.js";
 import { connect } from "../../../src/ssh/connect.js";
 import {
@@ -12,8 +10,10 @@ import {
   locked,
   makeHome,
   makePrompt,
+  noAgent,
   publicBlob,
   rsa,
+  startAgent,
   startServer,
 } from "./test-server.js";
 
@@ -248,21 +248,7 @@ describe("a password", () => {
   });
 });
 
-describe.skipIf(spawnSync("ssh-agent", ["-h"]).error !== undefined)("the agent", () => {
-  async function startAgent(home: string, ...files: string[]): Promise<string> {
-    const socket = join(home, "agent");
-    const agent = spawn("ssh-agent", ["-D", "-a", socket]);
-    onTestFinished(() => {
-      agent.kill();
-    });
-    await once(agent.stdout, "data"); // it prints its settings once it listens
-    for (const file of files)
-      expect(
-        spawnSync("ssh-add", ["-q", file], { env: { ...process.env, SSH_AUTH_SOCK: socket } }).status,
-      ).toBe(0);
-    return socket;
-  }
-
+describe.skipIf(noAgent)("the agent", () => {
   it.each([
     ["ed25519", ed25519],
     ["ecdsa", ecdsa],

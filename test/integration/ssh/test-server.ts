@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -142,4 +143,22 @@ export function makePrompt(...answers: (string | boolean)[]) {
     questions,
     prompt: { secret: next as () => Promise<string>, confirm: next as unknown as () => Promise<boolean> },
   };
+}
+
+/** Whether there is no ssh-agent here. */
+export const noAgent = spawnSync("ssh-agent", ["-h"]).error !== undefined;
+
+/** An ssh-agent that holds the keys in these files; resolves to its socket, which is in `folder`. */
+export async function startAgent(folder: string, ...files: string[]): Promise<string> {
+  const socket = join(folder, "agent");
+  const agent = spawn("ssh-agent", ["-D", "-a", socket]);
+  onTestFinished(() => {
+    agent.kill();
+  });
+  await once(agent.stdout, "data"); // it prints its settings once it listens
+  const env = { ...process.env, SSH_AUTH_SOCK: socket };
+  for (const file of files)
+    if (spawnSync("ssh-add", ["-q", file], { env }).status !== 0)
+      throw new Error(`the agent refuses ${file}`);
+  return socket;
 }
