@@ -46,7 +46,33 @@ const validLinux = {
     persist: "systemd",
   },
 };
-type Inventory = typeof valid | typeof validLinux;
+const { server: __, ...withoutServer } = valid;
+const validForwards = {
+  ...withoutServer,
+  // Hosts as recorded have one public IPv4; that an entry has its own is said all the same.
+  forward: [
+    {
+      server: "192.168.1.210",
+      publicIPv4: "203.0.113.144",
+      traffic: ["tcp/443", "udp/5060-5070", "tcp/2222 -> 22", "gre"],
+      egress: "isp",
+    },
+    { server: "192.168.1.211", traffic: "all except tcp/22" },
+  ],
+  egress: "vps",
+  hairpin: "vps",
+  tunnel: { ...valid.tunnel, end: "router" },
+};
+const validRelay = {
+  mode: "relay",
+  vps: valid.vps,
+  forward: [
+    { server: "2001:db8:100::210", traffic: ["tcp/443", "udp/5060-5062"] },
+    { server: "home.example.org", publicIPv4: "203.0.113.144", traffic: "tcp/2222 -> 22" },
+  ],
+};
+const inventories = [valid, validLinux, validForwards, validRelay];
+type Inventory = (typeof inventories)[number];
 const leaves = (value: object, path: string[] = []): string[][] =>
   Object.entries(value).flatMap(([key, entry]) =>
     typeof entry === "object" ? leaves(entry, [...path, key]) : [[...path, key]],
@@ -116,7 +142,7 @@ describe("hostile text in the inventory", () => {
 
   it("is refused with its place in the file, or is taken as text", () => {
     for (const [at, text] of hostile.entries()) {
-      for (const base of [valid, validLinux]) {
+      for (const base of inventories) {
         for (const path of leaves(base)) {
           for (const turn of [...(at % 3 === 0 ? [() => text] : []), (value: unknown) => `${value}${text}`]) {
             const site = siteOf(withValue(base, path, turn), "inventory/home.yaml");
@@ -151,10 +177,17 @@ describe("hostile text in the inventory", () => {
     it.skipIf(shell.missing)(
       title(shell, "that was taken runs nothing on either host"),
       async () => {
-        const odd = [valid, validLinux].flatMap(
-          (base) =>
+        const strange: readonly (readonly [Inventory, readonly string[], string])[] = [
+          ...[valid, validLinux, validForwards].map(
+            (base) => [base, ["tunnel", "name"], `a-${trap}`.slice(0, 15)] as const,
+          ),
+          // As a name of the server's, the trap itself may stand there.
+          [validRelay, ["forward", "1", "server"], trap],
+        ];
+        const odd = strange.flatMap(
+          ([base, path, text]) =>
             siteOf(
-              withValue(base, ["tunnel", "name"], () => `a-${trap}`.slice(0, 15)),
+              withValue(base, path, () => text),
               "inventory/a - b.c_ Ü.yaml",
             ) ?? [],
         );
@@ -162,7 +195,7 @@ describe("hostile text in the inventory", () => {
           .filter(({ name }) => name !== "home")
           .sort((a, b) => Number(b.name.includes("\n")) - Number(a.name.includes("\n")))
           .slice(0, 1);
-        expect(odd).toHaveLength(2);
+        expect(odd).toHaveLength(inventories.length);
         for (const site of [...odd, ...named]) {
           for (const script of await scriptsOf(site)) {
             const sandbox = makeSandbox(shell, site.tunnel.name);
