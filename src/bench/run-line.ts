@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { Ds4Error } from "../core/errors.js";
+import { excerpt } from "../core/printable.js";
 import { type Load, lineScript, type Measured, readLine, type Way } from "./line.js";
 
 /** The longest a measurement may take. */
@@ -20,7 +21,7 @@ export async function runLine(from: string, ways: readonly Way[], load: Load): P
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
   clearTimeout(timer);
   if (code !== 0) {
-    throw new Ds4Error(`the measuring failed: ${text.stderr.trim() || `exit status ${code}`}`, {
+    throw new Ds4Error(`the measuring failed: ${excerpt(text.stderr) || `exit status ${code}`}`, {
       hint: "it takes a POSIX shell with curl (7.75 or later) and ping, on this machine or where '--from' leads",
     });
   }

@@ -7,6 +7,7 @@ import { summarize } from "../bench/statistics.js";
 import { waysOf } from "../bench/ways.js";
 import { aimFor, countChanges } from "../converge/plan-site.js";
 import { Ds4Error } from "../core/errors.js";
+import { excerpt } from "../core/printable.js";
 import { beforePort, canonicalIPv6 } from "../inventory/addresses.js";
 import { serversOf } from "../inventory/site.js";
 import { describeMeasured } from "../report/bench.js";
@@ -173,7 +174,7 @@ async function withRelay<T>(
   });
   /** Empty where it ended as it should. */
   const over = running.then(
-    ({ stderr, code }) => (code === 0 ? "" : stderr.trim() || `exit status ${code}`),
+    ({ stderr, code }) => (code === 0 ? "" : excerpt(stderr) || `exit status ${code}`),
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
   const start = await progress.task("vps", "relay", () => Promise.race([listening, over]));

@@ -4,6 +4,7 @@ import { armedElsewhere } from "../converge/unconfirmed.js";
 import { undoNow } from "../core/dead-man-switch.js";
 import { Ds4Error } from "../core/errors.js";
 import { hostTitles, onHosts } from "../core/hosts.js";
+import { excerpt } from "../core/printable.js";
 import { listUnconfirmed, runCommand } from "./run.js";
 import { type CommonOptions, withHosts } from "./session.js";
 
@@ -21,7 +22,7 @@ export function rollback(name: string | undefined, options: CommonOptions): Prom
         const results = await onHosts(shells, (shell) => shell.run(undoNow()));
         return listUnconfirmed(await readHosts(site, shells)).map(
           ({ host }) =>
-            `the ${hostTitles[host]} did not go back: ${results[host]?.stderr.trim() || "its switch is still armed"}`,
+            `the ${hostTitles[host]} did not go back: ${excerpt(results[host]?.stderr ?? "") || "its switch is still armed"}`,
         );
       });
       if (failures.length > 0) {

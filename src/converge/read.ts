@@ -5,6 +5,7 @@ import { type HostName, hostEntries, hostTitles, onHosts, type PerHost } from ".
 import { type Holder, type Lease, lockProbe, readLock } from "../core/lock.js";
 import type { Owned } from "../core/owned.js";
 import type { HostState } from "../core/plan.js";
+import { excerpt } from "../core/printable.js";
 import { type Probe, readScript, type Section, splitSections } from "../core/script.js";
 import type { Peer, Shell } from "../core/shell.js";
 import type { Step } from "../core/step.js";
@@ -172,7 +173,7 @@ export async function read(
   );
   if (code !== 0) {
     throw new HostError(
-      `the ${shell.label} can't run a shell script: ${stderr.trim() || `exit status ${code}`}`,
+      `the ${shell.label} can't run a shell script: ${excerpt(stderr) || `exit status ${code}`}`,
       {
         hint: stderr.includes("sudo")
           ? "let the user use sudo without a password, or log in as root"

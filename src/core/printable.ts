@@ -8,3 +8,11 @@ export function printable(text: string): string {
     (character) => `\\x${character.codePointAt(0)?.toString(16).padStart(2, "0")}`,
   );
 }
+
+const mostSaid = 2000;
+
+/** What a host said of a failure, as part of an error: where it is too much to be read, its end, which tells most. */
+export function excerpt(text: string): string {
+  const said = text.trim();
+  return said.length <= mostSaid ? said : `… ${said.slice(-mostSaid)}`;
+}

@@ -50,6 +50,8 @@ export async function logIn(host: HostConfig, stream: Duplex, options: LogInOpti
 
   return new Promise((resolve, reject) => {
     let phase: Phase = "greeting";
+    /** Whether it has said that it is an SSH server: of one that then stalls, that isn't what is wrong. */
+    let greeted = false;
     /** What went wrong without ending the log-in: a locked key, an agent that refused to sign. */
     const causes: unknown[] = [];
     let settled = false;
@@ -66,7 +68,10 @@ export async function logIn(host: HostConfig, stream: Duplex, options: LogInOpti
         stream.destroy();
       });
     breakOff = fail;
-    const startDeadline = (ms: number) => deadline.start(ms, () => fail(timeoutFailure(host, phase, ms)));
+    const startDeadline = (ms: number) =>
+      deadline.start(ms, () =>
+        fail(timeoutFailure(host, phase === "greeting" && greeted ? "handshake" : phase, ms)),
+      );
     const refused = () =>
       authenticationFailure(host, authentication.offered, authentication.methods, identities.notes, causes);
 
@@ -108,6 +113,10 @@ export async function logIn(host: HostConfig, stream: Duplex, options: LogInOpti
         );
       },
       ...(preferred.length > 0 && { algorithms: { serverHostKey: preferredFirst(preferred) } }),
+    });
+    stream.on("data", function look(data: Buffer) {
+      greeted ||= data.includes("SSH-");
+      if (phase !== "greeting") stream.off("data", look);
     });
   });
 }

@@ -2,6 +2,7 @@ import { constants } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import type { ClientChannel } from "ssh2";
 import { ConnectError, HostError } from "../core/errors.js";
+import { excerpt } from "../core/printable.js";
 import type { RunOptions, RunResult } from "../core/shell.js";
 import type { HostConfig } from "./host-config.js";
 
@@ -131,7 +132,7 @@ export class ScriptRun {
       );
     } else if (user !== "root" && code !== 0 && stdout === "" && /(^|\s)sudo: /m.test(stderr)) {
       this.fail(
-        new HostError(`${user} on ${text} can't become root: ${stderr.trim()}`, {
+        new HostError(`${user} on ${text} can't become root: ${excerpt(stderr)}`, {
           hint: `Log in as root, or let ${user} use sudo without a password: \`${user} ALL=(ALL) NOPASSWD: ALL\` by visudo.`,
         }),
       );

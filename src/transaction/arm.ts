@@ -3,6 +3,7 @@ import type { AnyReading, Shells } from "../converge/read.js";
 import { armLines } from "../core/dead-man-switch.js";
 import { type HostName, hostEntries, hostTitles, onHosts, type PerHost } from "../core/hosts.js";
 import { releaseLine, renewLines } from "../core/lock.js";
+import { excerpt } from "../core/printable.js";
 import { group, type Probe } from "../core/script.js";
 import type { Shell } from "../core/shell.js";
 import { stopCounting } from "../proof/at-home.js";
@@ -54,7 +55,7 @@ export async function arm(undertaking: Undertaking, shells: Shells): Promise<Bef
     try {
       const result = await shell.run(script, { timeoutMs: confirmWithin * 1000 });
       if (result.code === 0) return readConnections(result);
-      return `the ${hostTitles[host]}'s dead-man switch could not be armed: ${result.stderr.trim() || `exit status ${result.code}`}`;
+      return `the ${hostTitles[host]}'s dead-man switch could not be armed: ${excerpt(result.stderr) || `exit status ${result.code}`}`;
     } catch (error) {
       return `the ${hostTitles[host]}'s dead-man switch could not be armed: ${describe(error)}`;
     }

@@ -5,6 +5,7 @@ import { confirmScript, onlyAfter, undoNow } from "../core/dead-man-switch.js";
 import { Ds4Error } from "../core/errors.js";
 import { type HostName, hostEntries, hostTitles, inWords, mapHosts, onHosts } from "../core/hosts.js";
 import { releaseLine, takeLines } from "../core/lock.js";
+import { excerpt } from "../core/printable.js";
 import type { Shell } from "../core/shell.js";
 import { ChangeError, Setback } from "./failure.js";
 import { runPlan } from "./run-plan.js";
@@ -135,7 +136,7 @@ async function undo(
       });
       return code === 0
         ? { shell }
-        : { shell, trouble: `The undo on the ${hostTitles[host]} failed: ${stderr.trim()}` };
+        : { shell, trouble: `The undo on the ${hostTitles[host]} failed: ${excerpt(stderr)}` };
     } catch (error) {
       troubles.push((error as Error).message);
       throw error;

@@ -1,6 +1,7 @@
 import { changeScript } from "../converge/plan-site.js";
 import { hostTitles } from "../core/hosts.js";
 import { type HostPlan, readMarker } from "../core/plan.js";
+import { excerpt } from "../core/printable.js";
 import type { Shell } from "../core/shell.js";
 import { describe } from "./failure.js";
 import type { Listener } from "./undertaking.js";
@@ -23,13 +24,13 @@ export async function runPlan(
       onLine: (line) => {
         const marker = readMarker(line);
         if (marker === undefined) return;
-        at = `${marker.step} ${marker.id}`;
+        at = excerpt(`${marker.step} ${marker.id}`);
         listener.item(plan.host, marker.step, marker.id);
       },
       timeoutMs: Math.max(1000, deadline - Date.now()),
     });
     if (code === 0) return undefined;
-    return `the change on the ${hostTitles[plan.host]} failed at ${at}: ${stderr.trim() || `exit status ${code}`}`;
+    return `the change on the ${hostTitles[plan.host]} failed at ${at}: ${excerpt(stderr) || `exit status ${code}`}`;
   } catch (error) {
     return `the change on the ${hostTitles[plan.host]} stopped at ${at}: ${describe(error)}`;
   }
