@@ -1,6 +1,7 @@
 /**
- * What is known of providers whose firewall stands in front of a VPS, by the vendor that the machine's firmware
- * names (/sys/class/dmi/id/sys_vendor): whether it can let IPv6 packets with next header 4 in, and where.
+ * What is known of providers whose firewall stands in front of a VPS, by what the machine's firmware says
+ * (sys_vendor and chassis_asset_tag in /sys/class/dmi/id; Oracle's virtual machines have QEMU as their vendor, and
+ * OracleCloud.com as their tag): whether it can let IPv6 packets with next header 4 in, and where.
  */
 const known: readonly (readonly [vendor: RegExp, advice: string])[] = [
   [

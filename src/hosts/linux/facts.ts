@@ -48,7 +48,7 @@ export type LinuxHost = {
 /** What a Linux host is and has, as far as ds4 decides by it. */
 export type LinuxFacts = {
   readonly os: string;
-  /** Who made the machine, as its firmware says: mostly the provider's name. */
+  /** Who made the machine, and its asset tag, as its firmware says: the provider's name is mostly in one of them. */
   readonly vendor: string;
   readonly root: boolean;
   readonly systemd: boolean;
@@ -90,7 +90,7 @@ export const linuxProbes: readonly Probe[] = [
     script: `
 [ ! -r /etc/os-release ] || . /etc/os-release; echo "os=\${ID:-} \${VERSION_ID:-}"
 echo "uid=$(id -u)"
-vendor=; { read -r vendor </sys/class/dmi/id/sys_vendor; } 2>/dev/null; echo "vendor=$vendor"
+vendor=; tag=; { read -r vendor </sys/class/dmi/id/sys_vendor; read -r tag </sys/class/dmi/id/chassis_asset_tag; } 2>/dev/null; echo "vendor=$vendor $tag"
 [ ! -d /run/systemd/system ] || echo systemd=yes
 echo "iptables=$(iptables -V 2>/dev/null)"
 command -v dpkg-query >/dev/null && echo packages=dpkg
@@ -221,7 +221,7 @@ export function parseLinuxFacts(
   );
   return {
     os: one("os"),
-    vendor: one("vendor"),
+    vendor: one("vendor").trim(),
     root: one("uid") === "0",
     systemd: one("systemd") === "yes",
     iptables: one("iptables")
