@@ -53,11 +53,16 @@ async function stateOfAll(): Promise<string> {
   return `neither: ${differs.slice(0, 8).join(" | ")}`;
 }
 
-/** Waits until no host waits for a confirmation any more; in seconds. */
+/** What a host says that waits for a confirmation, or has the lock of a run that is dead. */
+const progress = `if [ -e /etc/ds4-undo ]; then echo armed; exit; fi
+read -r now _ </proc/uptime; until=$(sed -n 's/^until=//p' /var/run/ds4/lock 2>/dev/null)
+[ "\${until:-0}" -gt "\${now%%.*}" ] && echo locked || echo settled`;
+
+/** Waits until nothing of the change is at work any more; in seconds. */
 async function settled(since: number, limit: number): Promise<number> {
   await eventually(limit, async () => {
     for (const host of mode.hosts) {
-      const { stdout } = await on(host, "[ -e /etc/ds4-undo ] && echo armed || echo settled");
+      const { stdout } = await on(host, progress);
       expect(`${host} ${stdout.trim()}`).toBe(`${host} settled`);
     }
   });
