@@ -4,6 +4,8 @@ import type { Identities } from "./identities.js";
 import type { Prompt } from "./prompt.js";
 
 const PASSWORD = "a password";
+/** ssh2's sign for it; its types lack it. */
+const nothingLeft = false as never;
 
 /**
  * Decides what to offer to the server, one after the other: the keys, then nothing at all (a fresh OpenWrt has
@@ -14,14 +16,17 @@ export class Authentication {
   readonly #offered: string[] = [];
   /** What the server would still take, once it has said so. */
   methods: readonly string[] = [];
-  readonly #steps: Generator<() => Promise<AnyAuthMethod | undefined>, void>;
+  /** What could not be offered, and why, in words. */
+  notes: readonly string[] = [];
+  #steps: Generator<() => Promise<AnyAuthMethod | undefined>, void> | undefined;
+  readonly #identities: () => Promise<Identities>;
   readonly #host: HostConfig;
   readonly #prompt: Prompt | undefined;
 
-  constructor(host: HostConfig, identities: Identities, prompt: Prompt | undefined) {
+  constructor(host: HostConfig, identities: () => Promise<Identities>, prompt: Prompt | undefined) {
     this.#host = host;
+    this.#identities = identities;
     this.#prompt = prompt;
-    this.#steps = this.#plan(identities);
   }
 
   /** What was offered, in words, for the error when none of it helps. */
@@ -34,19 +39,21 @@ export class Authentication {
 
   readonly handler: AuthHandlerMiddleware = (methods, _partial, next) => {
     this.methods = (methods as AuthenticationType[] | null) ?? this.methods;
-    void this.#advance(next);
+    this.#advance(next).catch(() => next(nothingLeft));
   };
 
   async #advance(next: NextAuthHandler): Promise<void> {
+    this.#steps ??= this.#plan(await this.#identities());
     // Not for-of: leaving it would end the generator, which goes on at the server's next answer.
     for (let step = this.#steps.next(); !step.done; step = this.#steps.next()) {
       const method = await step.value().catch(() => undefined); // a question that failed has no answer
       if (method !== undefined) return next(method);
     }
-    next(false as never); // ssh2's sign that nothing is left; its types lack it
+    next(nothingLeft);
   }
 
-  *#plan({ offers }: Identities): Generator<() => Promise<AnyAuthMethod | undefined>, void> {
+  *#plan({ offers, notes }: Identities): Generator<() => Promise<AnyAuthMethod | undefined>, void> {
+    this.notes = notes;
     const username = this.#host.user;
     for (const { name, agent } of offers) {
       if (!this.#mayTake("publickey")) break;

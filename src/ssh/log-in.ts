@@ -23,7 +23,10 @@ const KEEPALIVE_MS = 10_000;
 /** A router that restarts its network is back within half a minute: that must not end the session. */
 const KEEPALIVES_MISSED = 6;
 
-/** Speaks SSH over `stream` up to the log-in. */
+/**
+ * Speaks SSH over `stream` up to the log-in. ssh2 gets the stream before anything is waited for: nobody else would
+ * notice that it ends.
+ */
 export async function logIn(host: HostConfig, stream: Duplex, options: LogInOptions): Promise<ssh2.Client> {
   const deadline = new Deadline();
   /** Ends the log-in when a question is broken off (Ctrl-C); until there is a log-in, it ends by itself. */
@@ -39,8 +42,9 @@ export async function logIn(host: HostConfig, stream: Duplex, options: LogInOpti
     confirm: (question: string) => waitFor(prompt.confirm(question)),
   };
   const unlock = unlockWith(options.prompt);
-  const identities = await findIdentities(host, (path, content) => waitFor(unlock(path, content)));
-  const authentication = new Authentication(host, identities, ask);
+  // The agent is asked while the host greets, and how long it takes is none of the host's doing.
+  const identities = findIdentities(host, (path, content) => waitFor(unlock(path, content)));
+  const authentication = new Authentication(host, () => waitFor(identities), ask);
   const hostKey = new HostKeyCheck(host, {
     acceptNew: options.acceptNewHostKey ?? false,
     ...(ask && { prompt: ask }),
@@ -68,12 +72,19 @@ export async function logIn(host: HostConfig, stream: Duplex, options: LogInOpti
         stream.destroy();
       });
     breakOff = fail;
+    identities.catch(fail);
     const startDeadline = (ms: number) =>
       deadline.start(ms, () =>
         fail(timeoutFailure(host, phase === "greeting" && greeted ? "handshake" : phase, ms)),
       );
     const refused = () =>
-      authenticationFailure(host, authentication.offered, authentication.methods, identities.notes, causes);
+      authenticationFailure(
+        host,
+        authentication.offered,
+        authentication.methods,
+        authentication.notes,
+        causes,
+      );
 
     client.on("error", (error: Error & { level?: string }) => {
       if (error.level === "agent")

@@ -24,13 +24,13 @@ export function openSocket(host: HostConfig, timeoutMs: number): Promise<Socket>
       socket.destroy();
       reject(timeoutFailure(host, "connecting", timeoutMs));
     }, timeoutMs);
+    // It stays when there is a connection: an error that nobody listens to would end ds4.
     socket.once("error", (error) => {
       clearTimeout(timer);
       reject(connectFailure(error, "connecting", host));
     });
     socket.once("connect", () => {
       clearTimeout(timer);
-      socket.removeAllListeners("error");
       resolve(socket);
     });
   });

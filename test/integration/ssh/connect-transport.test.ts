@@ -1,4 +1,5 @@
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ConnectError, Ds4Error } from "../../../src/core/errors.js";
 import { connect } from "../../../src/ssh/connect.js";
@@ -66,6 +67,32 @@ describe("a host that", () => {
     const error = await failure(connect("vps", makeHome(config(port)).options));
     expect(error).toMatchObject({ kind: "unreachable" });
     expect(error.message).toContain("ended the connection before it said anything");
+  });
+
+  it.each([
+    ["resets the connection", (socket: Socket) => socket.resetAndDestroy()],
+    ["hangs up", (socket: Socket) => socket.end()],
+  ])("%s before the SSH agent has answered is tried again", async (_, leave) => {
+    let left = 0;
+    const port = await listen((socket) => {
+      left++;
+      leave(socket);
+    });
+    const notices: string[] = [];
+    const { home, options, surroundings } = makeHome(config(port), {
+      retries: 1,
+      onNotice: (text) => notices.push(text),
+    });
+    const agent = createServer((socket) => setTimeout(() => socket.destroy(), 200));
+    onTestFinished(() => void agent.close());
+    const SSH_AUTH_SOCK = join(home, "agent");
+    await new Promise<void>((resolve) => agent.listen(SSH_AUTH_SOCK, resolve));
+    const withAgent = { ...options, surroundings: { ...surroundings, environment: { SSH_AUTH_SOCK } } };
+    const error = await failure(connect("vps", withAgent));
+    expect(error).toMatchObject({ kind: "unreachable", host: "vps" });
+    expect(error.message).toContain("ended the connection");
+    expect(notices).toEqual([`${error.message}; trying again`]);
+    expect(left).toBe(2);
   });
 
   it("says nothing is waited for only so long", async () => {
