@@ -7,6 +7,23 @@ const PASSWORD = "a password";
 /** ssh2's sign for it; its types lack it. */
 const nothingLeft = false as never;
 
+const passwords = new WeakMap<Prompt, Map<string, string>>();
+
+/**
+ * The passwords given to this prompt that let someone in, by account, in memory only. The new connections that prove
+ * a change don't ask for them again, while the time to confirm it runs.
+ */
+export function passwordsOf(prompt: Prompt | undefined): Map<string, string> {
+  const known = (prompt && passwords.get(prompt)) ?? new Map<string, string>();
+  if (prompt !== undefined) passwords.set(prompt, known);
+  return known;
+}
+
+/** Behind two jump hosts there may be two hosts with one address: known_hosts has them under different names. */
+function accountOf({ user, host, port, knownAs }: HostConfig): string {
+  return `${user}@${host}:${port} ${knownAs}`;
+}
+
 /**
  * Decides what to offer to the server, one after the other: the keys, then nothing at all (a fresh OpenWrt has
  * no password), then a password. A key goes first without asking what the server takes: that would cost a round
@@ -22,11 +39,25 @@ export class Authentication {
   readonly #identities: () => Promise<Identities>;
   readonly #host: HostConfig;
   readonly #prompt: Prompt | undefined;
+  readonly #passwords: Map<string, string>;
+  /** The password that was offered last. */
+  #given: string | undefined;
 
-  constructor(host: HostConfig, identities: () => Promise<Identities>, prompt: Prompt | undefined) {
+  constructor(
+    host: HostConfig,
+    identities: () => Promise<Identities>,
+    prompt: Prompt | undefined,
+    passwords: Map<string, string>,
+  ) {
     this.#host = host;
     this.#identities = identities;
     this.#prompt = prompt;
+    this.#passwords = passwords;
+  }
+
+  /** To be called when it let the user in: a password is then remembered. */
+  succeeded(): void {
+    if (this.#given !== undefined) this.#passwords.set(accountOf(this.#host), this.#given);
   }
 
   /** What was offered, in words, for the error when none of it helps. */
@@ -67,8 +98,11 @@ export class Authentication {
       yield async () => {
         return { type: "none", username };
       };
-    if (this.#mayTake("password")) yield () => this.#password();
-    else if (this.#mayTake("keyboard-interactive")) yield () => this.#keyboardInteractive();
+    // One that let in before may have been changed since: then it is asked for all the same.
+    for (const known of new Set([this.#passwords.get(accountOf(this.#host)), undefined])) {
+      if (this.#mayTake("password")) yield () => this.#password(known);
+      else if (this.#mayTake("keyboard-interactive")) yield () => this.#keyboardInteractive(known);
+    }
   }
 
   /** Before the server's first answer everything may be. */
@@ -76,15 +110,16 @@ export class Authentication {
     return this.methods.length === 0 || this.methods.includes(method);
   }
 
-  async #password(): Promise<AnyAuthMethod | undefined> {
+  async #password(known: string | undefined): Promise<AnyAuthMethod | undefined> {
     const { user, text } = this.#host;
     if (this.#prompt === undefined) return undefined;
-    const password = await this.#prompt.secret(`Password of ${user} on ${text}: `);
+    const password = known ?? (await this.#prompt.secret(`Password of ${user} on ${text}: `));
     this.#offered.push(PASSWORD);
+    this.#given = password;
     return { type: "password", username: user, password };
   }
 
-  async #keyboardInteractive(): Promise<AnyAuthMethod | undefined> {
+  async #keyboardInteractive(known: string | undefined): Promise<AnyAuthMethod | undefined> {
     const { user, text } = this.#host;
     const ask = this.#prompt;
     if (ask === undefined) return undefined;
@@ -94,8 +129,13 @@ export class Authentication {
       username: user,
       prompt: async (_name, _instructions, _language, questions, finish) => {
         const answers: string[] = [];
-        for (const { prompt } of questions)
-          answers.push(await ask.secret(`${text}: ${prompt.replace(/[^\x20-\x7e]/g, "")}`).catch(() => ""));
+        for (const { prompt } of questions) {
+          const isPassword = /^password/i.test(prompt); // and no code, which is good for one log-in only
+          const question = `${text}: ${prompt.replace(/[^\x20-\x7e]/g, "")}`;
+          const answer = (isPassword && known) || (await ask.secret(question).catch(() => ""));
+          if (isPassword) this.#given = answer;
+          answers.push(answer);
+        }
         finish(answers);
       },
     };

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
-import { Authentication } from "./authentication.js";
+import { Authentication, passwordsOf } from "./authentication.js";
 import { Deadline } from "./deadline.js";
 import { authenticationFailure, connectFailure, type Phase, timeoutFailure } from "./failures.js";
 import type { HostConfig } from "./host-config.js";
@@ -44,7 +44,12 @@ export async function logIn(host: HostConfig, stream: Duplex, options: LogInOpti
   const unlock = unlockWith(options.prompt);
   // The agent is asked while the host greets, and how long it takes is none of the host's doing.
   const identities = findIdentities(host, (path, content) => waitFor(unlock(path, content)));
-  const authentication = new Authentication(host, () => waitFor(identities), ask);
+  const authentication = new Authentication(
+    host,
+    () => waitFor(identities),
+    ask,
+    passwordsOf(options.prompt),
+  );
   const hostKey = new HostKeyCheck(host, {
     acceptNew: options.acceptNewHostKey ?? false,
     ...(ask && { prompt: ask }),
@@ -102,7 +107,10 @@ export async function logIn(host: HostConfig, stream: Duplex, options: LogInOpti
       phase = "authentication";
       startDeadline(options.loginTimeoutMs ?? LOGIN_TIMEOUT_MS);
     });
-    client.on("ready", () => settle(() => resolve(client)));
+    client.on("ready", () => {
+      authentication.succeeded();
+      settle(() => resolve(client));
+    });
 
     startDeadline(options.timeoutMs);
     const preferred = hostKey.preferredAlgorithms();

@@ -23,7 +23,7 @@ const accepts =
     context.method === "publickey" && keys.some((key) => publicBlob(key).equals(context.key.data));
 
 async function setUp(
-  authenticate: (context: AuthContext) => boolean | readonly string[] | Promise<boolean>,
+  authenticate: (context: AuthContext) => boolean | readonly string[] | Promise<boolean | readonly string[]>,
   config = "",
 ) {
   const server = await startServer({ authenticate });
@@ -227,6 +227,48 @@ describe("a password", () => {
     expect(questions).toHaveLength(1);
     expect(error.message).toBe("vps doesn't let root in: tried no password, a password; it takes password");
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("hunter2");
+  });
+
+  it.each([
+    ["password", "Password of root on vps: "],
+    ["keyboard-interactive", "vps: Password: "],
+  ])("that let in (%s) is asked for again only where it doesn't any more", async (method, question) => {
+    const { prompt, questions } = makePrompt("wrong", "first", "second", "other's");
+    let right = "first";
+    const rule = (context: AuthContext) => {
+      if (context.method !== method) return [method];
+      if (context.method === "password") return context.password === right || [method];
+      if (context.method !== "keyboard-interactive") return false;
+      return new Promise<boolean | string[]>((resolve) =>
+        context.prompt([{ prompt: "Password: ", echo: false }], ([answer]) =>
+          resolve(answer === right || [method]),
+        ),
+      );
+    };
+    const { write, options, server } = await setUp(rule);
+    const logIn = async (target: string) => (await connect(target, { ...options, prompt })).close();
+    await failure(logIn("vps"));
+    for (let times = 0; times < 3; times++) await logIn("vps");
+    expect(questions).toEqual([question, question]);
+    right = "second";
+    for (let times = 0; times < 2; times++) await logIn("vps");
+    expect(questions).toEqual([question, question, question]);
+    right = "other's";
+    write("config", `Host vps\n  HostName 127.0.0.1\n  Port ${server.port}\n  User other\n`);
+    await logIn("vps");
+    expect(questions).toHaveLength(4);
+  });
+
+  it("that is a code is asked for each time", async () => {
+    const { prompt, questions } = makePrompt("1", "2");
+    const { options } = await setUp((context) => {
+      if (context.method !== "keyboard-interactive") return ["keyboard-interactive"];
+      return new Promise((resolve) =>
+        context.prompt([{ prompt: "One-time password: ", echo: false }], () => resolve(true)),
+      );
+    });
+    for (let times = 0; times < 2; times++) await (await connect("vps", { ...options, prompt })).close();
+    expect(questions).toHaveLength(2);
   });
 
   it("may be asked for by the host's own question", async () => {

@@ -36,7 +36,7 @@ export type ServerOptions = {
   hostKeys?: readonly Key[];
   host?: string;
   /** Says yes or no to each attempt; by default everyone may come in. */
-  authenticate?: (context: AuthContext) => boolean | readonly string[] | Promise<boolean>;
+  authenticate?: (context: AuthContext) => boolean | readonly string[] | Promise<boolean | readonly string[]>;
   /** Where connections are forwarded to, instead of the address that was asked for. */
   forwardTo?: string;
   /** Instead of running `sh -s`. */
