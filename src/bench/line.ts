@@ -49,6 +49,9 @@ export const portOf = ({ port, protocol }: URL) => Number(port || (protocol === 
 /** How many run at once in `request8`. */
 const atOnce = 8;
 
+/** Where so many small requests in a row get nowhere, the rest of that way's round is left out: it would time out, too. */
+const enoughMisses = 3;
+
 /**
  * The measuring, as a POSIX sh script with curl and ping, for the machine that stands for a visitor. curl's own times
  * are taken, so that the starting of processes isn't measured.
@@ -59,19 +62,34 @@ export function lineScript(ways: readonly Way[], load: Load): string {
     `-w ${quote(`${metric} %{http_code} ${value} %{exitcode}\\n`)}`;
   const request = quote(url.href);
   const one = (way: Way) => {
-    const curl = `curl -q -s -m 120${insecure ? " -k" : ""} --connect-to ${quote(`${url.hostname}:${portOf(url)}:${beforePort(way.address)}:${way.port}`)}`;
+    // What drops packets (a firewall) would otherwise cost all of `-m` for each request.
+    const curl = `curl -q -s --connect-timeout 5 -m 120${insecure ? " -k" : ""} --connect-to ${quote(`${url.hostname}:${portOf(url)}:${beforePort(way.address)}:${way.port}`)}`;
+    const orMiss = (metric: Metric, count: number, command: string) =>
+      `if [ $missed -lt ${enoughMisses} ]; then ${command}; else leave_out ${metric} ${count}; fi`;
     const transfer = (metric: Metric, size: string, rest: string) =>
       `${curl} -o /dev/null ${write(metric, `%{time_total} %{${size}}`)} ${rest}`;
     return [
       `echo ${quote(`@ ${way.name}`)}`,
       ...(way.pings ? [`pings ${way.name === "ipv6" ? 6 : 4} ${quote(way.address)}`] : []),
-      `n=0; while [ $n -lt ${each} ]; do n=$((n+1)); ${curl} -o /dev/null ${write("request", "%{time_total}")} ${request}; done`,
-      `${curl} -H 'Connection: close' -Z --parallel-immediate --parallel-max ${atOnce} ${write("request8", "%{time_total}")} ${`-o /dev/null ${request} `.repeat(each)}`,
-      ...(download === undefined ? [] : [transfer("download", "size_download", quote(download.href))]),
+      "n=0; missed=0",
+      `while [ $n -lt ${each} ] && [ $missed -lt ${enoughMisses} ]; do n=$((n+1)); if ${curl} -o /dev/null ${write("request", "%{time_total}")} ${request}; then missed=0; else missed=$((missed+1)); fi; done`,
+      `leave_out request $((${each}-n))`,
+      orMiss(
+        "request8",
+        each,
+        `${curl} -H 'Connection: close' -Z --parallel-immediate --parallel-max ${atOnce} ${write("request8", "%{time_total}")} ${`-o /dev/null ${request} `.repeat(each)}`,
+      ),
+      ...(download === undefined
+        ? []
+        : [orMiss("download", 1, transfer("download", "size_download", quote(download.href)))]),
       ...(uploadBytes === 0
         ? []
         : [
-            `head -c ${uploadBytes} /dev/zero | ${transfer("upload", "size_upload", `-H 'Expect:' --data-binary @- ${request}`)}`,
+            orMiss(
+              "upload",
+              1,
+              `head -c ${uploadBytes} /dev/zero | ${transfer("upload", "size_upload", `-H 'Expect:' --data-binary @- ${request}`)}`,
+            ),
           ]),
     ];
   };
@@ -83,6 +101,7 @@ export function lineScript(ways: readonly Way[], load: Load): string {
     // macOS has two commands.
     'pings() { c="ping -$1"; [ "$(uname)" != Darwin ] || case $1 in 4) c=ping ;; *) c=ping6 ;; esac; ' +
       `$c -n -c ${each} -i 0.2 "$2" 2>/dev/null | sed -n 's/.*time[=<]\\([0-9.]*\\).*/rtt 0 \\1 0/p'; }`,
+    'leave_out() { i=0; while [ $i -lt "$2" ]; do i=$((i+1)); echo "$1 -"; done; }',
     `round=0; while [ $round -lt ${rounds} ]; do`,
     'round=$((round+1)); echo "@@ $round"',
     ...ways.flatMap(one),
@@ -93,13 +112,13 @@ export function lineScript(ways: readonly Way[], load: Load): string {
   ].join("\n");
 }
 
-/** What the script printed. */
+/** What the script printed; a last line without its end is not read, as a part of a number says something else. */
 export function readLine(stdout: string): Measured {
   const samples: Sample[] = [];
   const misses: Miss[] = [];
   let round = 0;
   let way: WayName | undefined;
-  for (const line of stdout.split("\n")) {
+  for (const line of stdout.split("\n").slice(0, -1)) {
     const [first = "", code = "", seconds = "", ...rest] = line.split(" ");
     if (first === "@@") round = Number(code);
     else if (first === "@") way = code as WayName;
@@ -107,6 +126,12 @@ export function readLine(stdout: string): Measured {
     if (metric === undefined || way === undefined) continue;
     const exit = Number(rest.at(-1));
     if (metric === "rtt") samples.push({ way, round, metric, value: Number(seconds) });
+    else if (code === "-")
+      misses.push({
+        way,
+        metric,
+        reason: `left out after ${enoughMisses} requests in a row that got nowhere`,
+      });
     else if (exit !== 0) misses.push({ way, metric, reason: `curl ended with ${exit}` });
     else if (!/^[23]/.test(code)) misses.push({ way, metric, reason: `the server answered ${code}` });
     else {

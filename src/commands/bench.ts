@@ -73,7 +73,7 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
             .then((all) => ({ ...all, ways }));
         },
       );
-      const { samples, misses, ways } = measured;
+      const { samples, misses, ways, brokenOff } = measured;
       if (samples.length === 0) throw nothingMeasured(misses);
       const at = new Date().toISOString();
       const kept = await writeFile(
@@ -84,6 +84,9 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
         // What they come to is shown all the same.
         (error: Error) => `the ${samples.length} values could not be kept in ${file}: ${error.message}`,
       );
+      if (brokenOff) {
+        notes.push(`the measuring was broken off after ${longestSeconds} s: what came by then is shown`);
+      }
       notes.push(...describeMisses(misses), kept);
       const summaries = summarize(
         samples,

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Load, Way } from "../../../src/bench/line.js";
+import { type Load, lineScript, type Way } from "../../../src/bench/line.js";
 import { runLine } from "../../../src/bench/run-line.js";
 
 /** A home server on loopback. */
@@ -86,6 +86,45 @@ describe("measuring a line", () => {
       "ipv6 request8 curl ended with 7",
       "ipv6 download curl ended with 7",
     ]);
+  });
+
+  it("leaves out the rest of a way's round where nothing gets through", async () => {
+    const { samples, misses } = await runLine(
+      "sh -s",
+      [{ name: "ipv6", address: "::1", port: 1, pings: false }, ...ways()],
+      { ...load, uploadBytes: 0, rounds: 1, each: 5 },
+    );
+    const count = (metric: string, said: RegExp) =>
+      misses.filter((miss) => miss.metric === metric && said.test(miss.reason)).length;
+    expect(count("request", /^curl ended with/)).toBe(3);
+    expect(count("request", /^left out/)).toBe(2);
+    expect(count("request8", /^left out/)).toBe(5);
+    expect(count("download", /^left out/)).toBe(1);
+    expect(misses).toHaveLength(11);
+    // The other ways are gone through as ever.
+    expect(samples.filter(({ metric }) => metric === "request8")).toHaveLength(2 * 5);
+  });
+
+  it("doesn't wait long for a connection that isn't made", () => {
+    const script = lineScript(ways(), load);
+    const curls = [...script.matchAll(/curl -q.*?--connect-to /g)].map(([options]) => options);
+    expect(curls).toHaveLength(2 * 4);
+    for (const options of curls) expect(options).toContain(" --connect-timeout 5 ");
+  });
+
+  it("keeps what was measured when it takes too long", async () => {
+    const slow = createServer((request, response) => {
+      if (request.url !== "/large") response.end("hello");
+    });
+    await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
+    const way: Way = { ...ways()[1]!, port: (slow.address() as AddressInfo).port };
+    const begun = Date.now();
+    const { samples, brokenOff } = await runLine("sh -s", [way], { ...load, each: 1 }, 2);
+    slow.closeAllConnections();
+    slow.close();
+    expect(brokenOff).toBe(true);
+    expect(samples.map(({ metric }) => metric)).toEqual(["request", "request8"]);
+    expect(Date.now() - begun).toBeLessThan(20_000);
   });
 
   it("says so where the shell is none, or has no curl", async () => {
