@@ -62,15 +62,17 @@ export function lineScript(ways: readonly Way[], load: Load): string {
     `-w ${quote(`${metric} %{http_code} ${value} %{exitcode}\\n`)}`;
   const request = quote(url.href);
   const one = (way: Way) => {
-    // What drops packets (a firewall) would otherwise cost all of `-m` for each request.
-    const curl = `curl -q -s --connect-timeout 5 -m 120${insecure ? " -k" : ""} --connect-to ${quote(`${url.hostname}:${portOf(url)}:${beforePort(way.address)}:${way.port}`)}`;
+    // A name may lead to the VPS by IPv4, too.
+    const family = way.name === "ipv6" ? 6 : 4;
+    // HTTP/2 would share one connection. What drops packets (a firewall) would otherwise cost all of `-m` each time.
+    const curl = `curl -q -s -${family} --http1.1 --connect-timeout 5 -m 120${insecure ? " -k" : ""} --connect-to ${quote(`${url.hostname}:${portOf(url)}:${beforePort(way.address)}:${way.port}`)}`;
     const orMiss = (metric: Metric, count: number, command: string) =>
       `if [ $missed -lt ${enoughMisses} ]; then ${command}; else leave_out ${metric} ${count}; fi`;
     const transfer = (metric: Metric, size: string, rest: string) =>
       `${curl} -o /dev/null ${write(metric, `%{time_total} %{${size}}`)} ${rest}`;
     return [
       `echo ${quote(`@ ${way.name}`)}`,
-      ...(way.pings ? [`pings ${way.name === "ipv6" ? 6 : 4} ${quote(way.address)}`] : []),
+      ...(way.pings ? [`pings ${family} ${quote(way.address)}`] : []),
       "n=0; missed=0",
       `while [ $n -lt ${each} ] && [ $missed -lt ${enoughMisses} ]; do n=$((n+1)); if ${curl} -o /dev/null ${write("request", "%{time_total}")} ${request}; then missed=0; else missed=$((missed+1)); fi; done`,
       `leave_out request $((${each}-n))`,

@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { createServer, type Server } from "node:http";
+import { createSecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Load, lineScript, type Way } from "../../../src/bench/line.js";
@@ -104,6 +106,51 @@ describe("measuring a line", () => {
     // The other ways are gone through as ever.
     expect(samples.filter(({ metric }) => metric === "request8")).toHaveLength(2 * 5);
   });
+
+  it("doesn't reach a way's name by the other kind of address", async () => {
+    // `localhost` is both, and the server is at 127.0.0.1 alone.
+    const at = { address: "localhost", port, pings: false };
+    const { samples, misses } = await runLine(
+      "sh -s",
+      [
+        { ...at, name: "ipv6" },
+        { ...at, name: "tunnel" },
+      ],
+      { ...load, uploadBytes: 0, rounds: 1, each: 1 },
+    );
+    expect(new Set(samples.map(({ way }) => way))).toEqual(new Set(["tunnel"]));
+    expect(new Set(misses.map(({ way }) => way))).toEqual(new Set(["ipv6"]));
+  });
+
+  const openssl = (...args: string[]) => spawnSync("openssl", args, { encoding: "utf8" });
+  it.skipIf(openssl("version").error !== undefined)(
+    "makes a connection for each request of a server that would share one (HTTP/2)",
+    async () => {
+      const { stdout: pem } = openssl(
+        ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "-", "-subj", "/CN=home.example"],
+      );
+      let connections = 0;
+      const secure = createSecureServer({ key: pem, cert: pem, allowHTTP1: true }, (_, response) =>
+        response.end("hello"),
+      ).on("secureConnection", () => {
+        connections += 1;
+      });
+      await new Promise<void>((resolve) => secure.listen(0, "127.0.0.1", resolve));
+      const way: Way = { ...ways()[1]!, port: (secure.address() as AddressInfo).port };
+      const { misses } = await runLine("sh -s", [way], {
+        ...load,
+        url: new URL("https://home.example/"),
+        download: undefined,
+        uploadBytes: 0,
+        rounds: 1,
+        each: 20,
+        insecure: true,
+      });
+      secure.close();
+      expect(misses).toEqual([]);
+      expect(connections).toBe(40);
+    },
+  );
 
   it("doesn't wait long for a connection that isn't made", () => {
     const script = lineScript(ways(), load);
