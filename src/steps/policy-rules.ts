@@ -61,13 +61,14 @@ const marked = `from all fwmark ${replyMarkText}`;
 /** As `ip rule` shows `from 0.0.0.0/32 iif lo`. */
 export const sourceless = "from 0.0.0.0 iif lo";
 
-/** Prints the rules, and which of their tables have a default route. */
+/** Prints the rules, which of their tables have a default route, and which numbers of tables have names. */
 export const rulesProbe = `rules=$(ip rule) || exit
 echo "$rules"
 for t in $(echo "$rules" | sed -n 's/.* lookup \\([^ ]*\\).*/\\1/p' | sort -u); do
   case $(ip route show table "$t" 2>/dev/null) in default* | *"
 default"*) echo "default $t" ;; esac
-done`;
+done
+sed -n 's/^[[:space:]]*\\([0-9][0-9]*\\)[[:space:]][[:space:]]*\\([^#[:space:]]*\\).*/named \\1 \\2/p' /etc/iproute2/rt_tables /etc/iproute2/rt_tables.d/*.conf 2>/dev/null || :`;
 
 /** ds4's own of what the probe printed. @throws HostError where it failed. */
 export function parseRules(section: Section, known: Known, site: Site): Items {
@@ -101,6 +102,18 @@ export function ruleConflicts(
         hint: `give it a priority above ${needed.at(-1)}, or a source that leaves ${server} out`,
       })),
   );
+  // ds4 would not know its own rules and routes again: `ip` shows them with the name.
+  const named = new RegExp(`^named ${site.tunnel.table} (\\S+)$`, "m").exec(known.rules);
+  const called =
+    named === null
+      ? []
+      : [
+          {
+            host,
+            message: `the routing table ${site.tunnel.table} has a name on the ${name}: '${named[1]}'`,
+            hint: `take its line out of /etc/iproute2/rt_tables (or rt_tables.d), or choose another table for ds4 with 'tunnel: { table: … }'`,
+          },
+        ];
   const own = knownRules(site, known);
   const taken = readRules(known.rules)
     .filter(([priority, rule]) =>
@@ -115,7 +128,7 @@ export function ruleConflicts(
         ? `ds4 needs the priorities ${listOf(needed)}: give that rule another one`
         : "choose another table for ds4 with 'tunnel: { table: … }'",
     }));
-  return [...earlier, ...taken];
+  return [...called, ...earlier, ...taken];
 }
 
 /** The rules of the servers that are wanted and that were, in the form in which ds4 makes them. */

@@ -1,8 +1,9 @@
-import type { Owned } from "../../core/owned.js";
 import { quote } from "../../core/script.js";
 import type { State } from "../../core/state.js";
-import type { HostAddress } from "../../hosts/linux/facts.js";
+import { isDerived } from "../../hosts/endpoint.js";
+import type { HostAddress, LinuxFacts } from "../../hosts/linux/facts.js";
 import type { World } from "../../hosts/world.js";
+import type { Site } from "../../inventory/site.js";
 import { type BootStep, renderByBootScript } from "./boot.js";
 import type { Role } from "./role.js";
 
@@ -12,6 +13,7 @@ import type { Role } from "./role.js";
  * dead for a second or two.
  */
 export function addressStep<W extends World>(role: Role<W>): BootStep<W> {
+  const endpointIn = (site: Site) => (role.host === "home" ? site.home : site.vps)?.endpoint;
   const step: BootStep<W> = {
     name: "address",
     layer: "live",
@@ -20,11 +22,11 @@ export function addressStep<W extends World>(role: Role<W>): BootStep<W> {
       return own ? new Map([[`${address}/128`, { device, deprecated: true }]]) : new Map();
     },
     probe: () => "",
-    parse: (_, { links, owned, marked }) => {
+    parse: (_, facts, site) => {
       const items = new Map<string, State>();
-      for (const link of links) {
+      for (const link of facts.links) {
         for (const own of link.addresses) {
-          if (own.prefixLength !== 128 || !isOurs(own, owned, marked)) continue;
+          if (own.prefixLength !== 128 || !isOurs(own, facts, endpointIn(site))) continue;
           items.set(`${own.address}/${own.prefixLength}`, { device: link.name, deprecated: own.deprecated });
         }
       }
@@ -42,9 +44,9 @@ export function addressStep<W extends World>(role: Role<W>): BootStep<W> {
       ),
     conflicts: (world) => {
       const { address, own: wanted } = role.end(world);
-      const { links, owned, marked } = role.facts(world);
-      const holder = links.find(({ addresses }) =>
-        addresses.some((own) => own.address === address && !isOurs(own, owned, marked)),
+      const facts = role.facts(world);
+      const holder = facts.links.find(({ addresses }) =>
+        addresses.some((own) => own.address === address && !isOurs(own, facts, endpointIn(world.site))),
       );
       if (!wanted || holder === undefined) return [];
       return [
@@ -60,7 +62,14 @@ export function addressStep<W extends World>(role: Role<W>): BootStep<W> {
 }
 
 /** The address that is written down; where that note is lost, one of the kind that only ds4 makes. */
-function isOurs(own: HostAddress, owned: Owned | undefined, marked: boolean): boolean {
-  if (owned === undefined) return marked && own.family === 6 && own.global && own.deprecated;
+function isOurs(
+  own: HostAddress,
+  { owned, marked }: Pick<LinuxFacts, "owned" | "marked">,
+  endpoint: string | undefined,
+): boolean {
+  if (owned === undefined) {
+    const asMade = own.family === 6 && own.global && own.deprecated;
+    return marked && asMade && (own.address === endpoint || isDerived(own.address));
+  }
   return owned.tunnel?.ownLocal === true && own.address === owned.tunnel.local;
 }

@@ -190,6 +190,20 @@ export function persistenceStep<W extends World>(
         ...flusherPatterns,
       ]),
     parse: parseFiles,
+    conflicts: (world) => {
+      const { device, own } = role.end(world);
+      const { networkFiles } = role.facts(world);
+      const file = networkFiles.get(device);
+      const others = [...networkFiles].filter(([name, other]) => other === file && name !== device);
+      if (file === undefined || !own || others.length === 0) return [];
+      return [
+        {
+          host: role.host,
+          message: `systemd-networkd sets up ${others.map(([name]) => name).join(", ")} by the same file as ${device}, ${file}: the tunnel's address would be on each of them`,
+          hint: `give ${device} a file of its own: copy ${file} to /etc/systemd/network/05-${device}.network, say 'Name=${device}' there, then 'networkctl reload'`,
+        },
+      ];
+    },
     render: (changes, context) => {
       const touched = (part: string) => changes.some(({ id }) => id.includes(part));
       if (changes.some(({ id, to }) => !to && id === bootScriptPath)) {

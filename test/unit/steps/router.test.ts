@@ -84,6 +84,10 @@ describe("the policy rules of a router", () => {
     ]);
     expect(found("90010:\tfrom all iif lo lookup 42 \n")[0]?.hint).toContain("tunnel: { table: … }");
     expect(found("4202:\tfrom all lookup 142\n")).toEqual([]);
+    expect(found("32766:\tfrom all lookup main\nnamed 42 home\n")[0]?.message).toBe(
+      "the routing table 42 has a name on the router: 'home'",
+    );
+    expect(found("32766:\tfrom all lookup main\nnamed 142 home\n")).toEqual([]);
     expect(found(recorded("policy-routing", 10), { marked: true })).toEqual([]);
   });
 });

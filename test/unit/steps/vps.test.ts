@@ -116,6 +116,8 @@ describe("the tunnel's address of a VPS", () => {
     expect(messages(address.conflicts?.({ ...home, vps: { ...vps, ...lost, links } }))).toEqual([]);
     for (const other of [
       hostAddress("2001:db8:1::8/128"),
+      // Somebody's service address, which is deprecated, too.
+      hostAddress("2001:db8:1::53/128", { deprecated: true }),
       hostAddress(`${local}/64`, { deprecated: true }),
     ]) {
       expect(parse(holding(other), { ...marked, ...lost })).toEqual(new Map());
@@ -309,6 +311,27 @@ describe("the files of a VPS", () => {
     expect(known()).toContain(`[Address]\nAddress=${local}/128\n`);
     expect(known("primary")).toContain(route);
     expect(known("primary")).not.toContain("[Address]");
+  });
+
+  it("can't be where another link has systemd-networkd's file of the uplink, too", () => {
+    const file = "/run/systemd/network/10-netplan-all-en.network";
+    const refused = (links: readonly (readonly [string, string])[]) =>
+      messages(persistence.conflicts?.(world({ vps: { networkFiles: new Map(links) } })));
+    expect(refused([["eth0", file]])).toEqual([]);
+    expect(
+      refused([
+        ["eth0", file],
+        ["eth1", "/etc/systemd/network/20-eth1.network"],
+      ]),
+    ).toEqual([]);
+    expect(
+      refused([
+        ["eth0", file],
+        ["eth1", file],
+      ]),
+    ).toEqual([
+      `systemd-networkd sets up eth1 by the same file as eth0, ${file}: the tunnel's address would be on each of them`,
+    ]);
   });
 
   it("hold the kept port where the next run looks for it", () => {
