@@ -80,7 +80,7 @@ describe("the units of a relay", () => {
       "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
       "NoNewPrivileges=yes",
       "ProtectSystem=strict",
-      "Restart=on-failure",
+      "Restart=always",
     ])
       expect(text.split("\n")).toContain(line);
     for (const limit of ["TasksMax", "MemoryMax", "LimitNOFILE", "RestrictAddressFamilies"])

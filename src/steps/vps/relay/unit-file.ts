@@ -39,7 +39,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=${relayCommand(relay)}
-Restart=on-failure
+Restart=always
 RestartSec=3
 # What socat ends with when it is told to.
 SuccessExitStatus=143

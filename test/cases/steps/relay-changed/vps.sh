@@ -77,7 +77,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=/usr/bin/socat -t300 TCP4-LISTEN:8080,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200,backlog=128,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4 TCP6:home.example.org:9000,connect-timeout=10,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4
-Restart=on-failure
+Restart=always
 RestartSec=3
 # What socat ends with when it is told to.
 SuccessExitStatus=143
@@ -135,7 +135,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=/usr/bin/socat -t300 TCP4-LISTEN:443,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200,backlog=128,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4 TCP6:home.example.org:443,connect-timeout=10,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4
-Restart=on-failure
+Restart=always
 RestartSec=3
 # What socat ends with when it is told to.
 SuccessExitStatus=143

@@ -123,7 +123,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=/usr/bin/socat -t300 TCP4-LISTEN:80,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200,backlog=128,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4 TCP6:[2001:db8:100::210]:80,connect-timeout=10,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4
-Restart=on-failure
+Restart=always
 RestartSec=3
 # What socat ends with when it is told to.
 SuccessExitStatus=143
@@ -181,7 +181,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=/usr/bin/socat -t300 TCP4-LISTEN:8080,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200,backlog=128,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4 TCP6:[2001:db8:100::210]:9000,connect-timeout=10,nodelay,keepalive,keepidle=60,keepintvl=15,keepcnt=4
-Restart=on-failure
+Restart=always
 RestartSec=3
 # What socat ends with when it is told to.
 SuccessExitStatus=143
@@ -239,7 +239,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=/usr/bin/socat -T180 UDP4-LISTEN:9000,bind=203.0.113.144,freebind,reuseaddr,fork,max-children=200 UDP6:[2001:db8:100::210]:9000
-Restart=on-failure
+Restart=always
 RestartSec=3
 # What socat ends with when it is told to.
 SuccessExitStatus=143
