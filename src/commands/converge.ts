@@ -101,6 +101,7 @@ export async function converge(
       `\nstopping: ${all} ${verb("goes", "go")} back now (once more: ${verb("it is", "they are")} left to do so by ${themselves})\n`,
     );
   };
+  const confirmWithin = options.confirmWithin ?? (installs(plan) ? 240 : 60);
   const undertaking = {
     site,
     ...(design === undefined ? {} : { design }),
@@ -108,7 +109,7 @@ export async function converge(
     target,
     plan,
     arming: { ...lease, command, hosts: hostsOf(site) },
-    confirmWithin: options.confirmWithin ?? (installs(plan) ? 240 : 60),
+    confirmWithin,
   };
   const proofs = await onInterrupt(interrupt, () =>
     transact(undertaking, session, {
@@ -120,6 +121,8 @@ export async function converge(
       stop: stop.signal,
       phase: <T>(begun: Phase, work: () => Promise<T>) => {
         phase = begun;
+        // One host's switch may be armed long before the other's, and thus before `armed`.
+        if (begun === "arm") deadline = Date.now() + confirmWithin * 1000;
         return progress.task("all", begun, work);
       },
     }),

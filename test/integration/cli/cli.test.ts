@@ -359,6 +359,30 @@ describe("the locks that a run has taken are given back", () => {
   });
 });
 
+it("with a second Ctrl-C while the switches are armed, says how long they have", async () => {
+  const never = new Promise<string>(() => {});
+  const run: { child?: ChildProcess } = {};
+  let arming = false;
+  const { args } = await serveSite(folder, "fresh", {}, (script, stdout) => {
+    if (script.includes("/etc/ds4-undo/new") && !arming) {
+      arming = true;
+      run.child?.kill("SIGINT");
+    }
+    return arming ? never : stdout;
+  });
+  run.child = spawn(process.execPath, [cli, "apply", ...args, "--yes", "--confirm-within", "100"], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { PATH: process.env.PATH ?? "", HOME: folder },
+  });
+  let said = "";
+  run.child.stderr?.on("data", (data: Buffer) => {
+    said += data;
+    if (String(data).includes("stopping:")) run.child?.kill("SIGINT");
+  });
+  expect(await new Promise((resolve) => run.child?.on("close", resolve))).toBe(130);
+  expect(said).toMatch(/left alone: whatever is not back yet goes back by itself in (100|[5-9]\d) s/);
+});
+
 const armed = (run: string) =>
   `run=${run}\ncommand=apply\nhosts=vps,router\nby=me@laptop\nsince=now\nuntil=1100\nuptime=1000`;
 const withSwitch = (stdout: string, run: string) => stdout.replace(/(@@\w+ switch\n)/, `$1${armed(run)}\n`);
