@@ -35,6 +35,9 @@ export type HostConfig = {
   readonly connectTimeoutMs?: number;
 };
 
+/** What setTimeout can wait: 24 days. */
+const MOST_MS = 2 ** 31 - 1;
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 const DEFAULT_IDENTITIES = ["id_ed25519", "id_ecdsa", "id_rsa"];
 
 /** Works out how ssh would reach `target`. */
@@ -65,9 +68,11 @@ export function resolveHost(target: SshTarget, surroundings: Surroundings, confi
   };
   const configured = many(values.identityfile).filter((file) => file.toLowerCase() !== "none");
   const agentSocket = findAgent(one("identityagent"), surroundings, path);
-  const connectTimeout = numberOf(one("connecttimeout"), "ConnectTimeout", target.text);
+  const connectTimeout = secondsOf(one("connecttimeout"), "ConnectTimeout", target.text);
   const family = one("addressfamily")?.toLowerCase();
-  const proxyCommand = one("proxycommand");
+  // The one that was said first holds, even if it is `none`: the values are in that order.
+  const proxy = Object.keys(values).find((name) => name === "proxycommand" || name === "proxyjump");
+  const proxyCommand = proxy === "proxycommand" ? one("proxycommand") : undefined;
   const alias = one("hostkeyalias");
   const sshFolder = join(surroundings.home, ".ssh");
   const system = surroundings.systemFolder;
@@ -85,9 +90,8 @@ export function resolveHost(target: SshTarget, surroundings: Surroundings, confi
     identityFilesConfigured: values.identityfile !== undefined,
     identitiesOnly: isYes(one("identitiesonly")),
     ...(agentSocket !== undefined && { agentSocket }),
-    jumps: jumpsOf(one("proxyjump"), { ...target, user, port }),
+    jumps: jumpsOf(proxy === "proxyjump" ? one("proxyjump") : undefined, { ...target, user, port }),
     ...(proxyCommand !== undefined &&
-      one("proxyjump") === undefined &&
       proxyCommand.toLowerCase() !== "none" && { proxyCommand: expand(proxyCommand, tokens) }),
     ...knownNames(alias, host, port),
     userKnownHostsFiles: fileList(
@@ -102,7 +106,8 @@ export function resolveHost(target: SshTarget, surroundings: Surroundings, confi
     ),
     hashKnownHosts: isYes(one("hashknownhosts")),
     unknownHostKey: unknownHostKey(one("stricthostkeychecking")),
-    ...(connectTimeout !== undefined && connectTimeout > 0 && { connectTimeoutMs: connectTimeout * 1000 }),
+    ...(connectTimeout !== undefined &&
+      connectTimeout > 0 && { connectTimeoutMs: Math.min(connectTimeout * 1000, MOST_MS) }),
   };
 }
 
@@ -128,7 +133,21 @@ function isYes(value: string | undefined): boolean {
 function numberOf(value: string | undefined, keyword: string, target: string): number | undefined {
   if (value === undefined || value.toLowerCase() === "none") return undefined;
   if (/^\d{1,5}$/.test(value)) return Number(value);
-  throw new Ds4Error(`ssh_config for ${target}: ${keyword} ${value} is no number`, {
+  throw notUnderstood(target, `${keyword} ${value} is no number`);
+}
+
+/** A time as ssh_config has it: `90`, `90s` or `1m30`. */
+function secondsOf(value: string | undefined, keyword: string, target: string): number | undefined {
+  if (value === undefined || value.toLowerCase() === "none") return undefined;
+  if (!/^(\d+[smhdw])*\d*$/i.test(value)) throw notUnderstood(target, `${keyword} ${value} is no time`);
+  return [...value.matchAll(/(\d+)(\D?)/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * SECONDS[unit?.toLowerCase() || "s"]!,
+    0,
+  );
+}
+
+function notUnderstood(target: string, what: string): Ds4Error {
+  return new Ds4Error(`ssh_config for ${target}: ${what}`, {
     hint: `\`ssh -G ${target}\` shows what holds for this host.`,
   });
 }

@@ -77,6 +77,8 @@ describe("ssh_config", () => {
 
   it.each([
     ["Port abc", "Port abc is no number"],
+    ["ConnectTimeout 1x", "ConnectTimeout 1x is no time"],
+    ["ConnectTimeout m", "ConnectTimeout m is no time"],
     ['Host "a', "can't be understood"],
   ])("%j is refused by name", (config, message) => {
     expect(() => resolve(`Host vps\n${config}\n`, "vps")).toThrow(Ds4Error);
@@ -143,6 +145,10 @@ describe("ssh_config", () => {
     expect(resolve("Host direct\n  ProxyJump none\nHost *\n  ProxyJump x\n", "direct").jumps).toEqual([]);
   });
 
+  it("has no time that is longer than can be waited", () => {
+    expect(resolve("ConnectTimeout 4w\n", "vps").connectTimeoutMs).toBe(2 ** 31 - 1);
+  });
+
   it.each([
     ["yes", "refuse"],
     ["no", "accept"],
@@ -168,6 +174,11 @@ describe.skipIf(ssh.error !== undefined)("ssh -G says the same", () => {
     "host vps\n\tuser tab\n\tPORT 5 # comment\n",
     "Host a vps b\n  HostKeyAlias alias\n  UserKnownHostsFile /k1 /k2\n  GlobalKnownHostsFile none\n",
     "Host vps\n  ProxyJump j1,j2\n  ConnectTimeout 7\n  HashKnownHosts yes\n  IdentitiesOnly yes\n  AddressFamily inet6\n",
+    "Host vps\n  ProxyCommand nc first 22\nHost *\n  ProxyJump second\n",
+    "Host vps\n  ProxyCommand none\nHost *\n  ProxyJump second\n",
+    "Host vps\n  ProxyJump none\nHost *\n  ProxyCommand nc second 22\n",
+    "Host vps\n  ProxyJump first\nHost *\n  ProxyCommand nc second 22\n",
+    ...["1m", "1M30", "1h2m3s", "1w", "2D", "1m1m"].map((time) => `ConnectTimeout ${time}\n`),
     "Host v?s\n  User question\nHost v*p?\n  Port 8\n",
   ];
   const targets = ["vps", "root@vps", "vps.example.org", "other"];
@@ -195,6 +206,7 @@ describe.skipIf(ssh.error !== undefined)("ssh -G says the same", () => {
         one("connecttimeout") === "none" ? undefined : Number(one("connecttimeout")) * 1000,
       );
       expect(own.jumps.map(({ text }) => text).join(",")).toBe(one("proxyjump") ?? "");
+      expect(own.proxyCommand).toBe(one("proxycommand"));
       if (own.identityFilesConfigured) expect(own.identityFiles).toEqual(said.get("identityfile"));
       if (config.includes("UserKnownHostsFile") && one("hostkeyalias") !== undefined) {
         expect(own.userKnownHostsFiles.join(" ")).toBe(one("userknownhostsfile"));
