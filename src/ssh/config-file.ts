@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import SSHConfig, { glob, type Line, LineType, type Section } from "ssh-config";
+import SSHConfig, { glob, type Line, LineType, type Match, type Section } from "ssh-config";
 import { Ds4Error } from "../core/errors.js";
 import type { Surroundings } from "./surroundings.js";
 
@@ -75,7 +75,8 @@ class Reader {
   // ssh-config leaves Include alone. An included file counts where the Include stands, and one inside a
   // Host or Match section counts only when that section matches: the section is cut in two around it.
   #addLines(lines: readonly Line[], folder: string, depth: number): void {
-    for (const line of lines) {
+    for (const said of lines) {
+      const line = isMatch(said) ? withNegations(said) : said;
       if (isInclude(line)) {
         for (const file of this.#includedFiles(line, folder)) this.add(file, folder, false, depth + 1);
       } else if (isSection(line)) {
@@ -129,6 +130,25 @@ function isInclude(line: Line): boolean {
 
 function isSection(line: Line): line is Section {
   return "config" in line;
+}
+
+function isMatch(line: Line): line is Match {
+  return "criteria" in line;
+}
+
+/** ssh-config doesn't know `!host foo`: it becomes `host *,!foo`. */
+function withNegations(section: Match): Match {
+  const criteria = { ...section.criteria };
+  const words = typeof section.value === "string" ? [section.value] : section.value.map(({ val }) => val);
+  for (let at = 0; at + 1 < words.length; at += /^(all|canonical|final)$/i.test(words[at]!) ? 1 : 2) {
+    const [negated, name] = /^!(host|originalhost|user|localuser)$/i.exec(words[at]!) ?? [];
+    if (negated === undefined || name === undefined) continue;
+    const key = name.toLowerCase();
+    const others = words[at + 1]!.split(",").map((pattern) => `!${pattern}`);
+    criteria[key] = [criteria[key] ?? "*", ...others].join(",");
+    delete criteria[negated];
+  }
+  return { ...section, criteria };
 }
 
 function withLines(section: Section, lines: readonly Line[]): Section {
