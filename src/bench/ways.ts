@@ -1,7 +1,7 @@
 import { Ds4Error } from "../core/errors.js";
 import type { Entrance } from "../hosts/entrances.js";
-import { goesHome } from "../inventory/forwards.js";
-import { tcp } from "../inventory/protocols.js";
+import { goesHome, portAtServer, showFlow } from "../inventory/forwards.js";
+import { icmp, tcp } from "../inventory/protocols.js";
 import { relaysOf } from "../inventory/relays.js";
 import type { Site } from "../inventory/site.js";
 import type { Way } from "./line.js";
@@ -17,23 +17,48 @@ export function waysOf(
   ipv6: string | undefined,
 ): readonly Way[] {
   const direct = (address: string, to: number): Way => ({ name: "ipv6", address, port: to, pings: true });
-  const entrance =
-    entrances.find(({ forwards, keepPorts }) => goesHome(forwards, tcp, port) && !keepPorts.includes(port)) ??
-    entrances[0];
-  if (entrance === undefined) throw new Error("a site by whose public IPv4s nothing comes home");
-  const own = { name: site.mode, address: entrance.publicIPv4, port };
+  if (entrances.length === 0) throw new Error("a site by whose public IPv4s nothing comes home");
+  const entrance = entrances.find(
+    ({ forwards, keepPorts }) => goesHome(forwards, tcp, port) && !keepPorts.includes(port),
+  );
   if (site.mode === "tunnel") {
-    return [{ ...own, pings: true }, ...(ipv6 === undefined ? [] : [direct(ipv6, port)])];
+    if (entrance === undefined) {
+      throw new Ds4Error(`TCP port ${port} of ${site.name} stays with the VPS`, {
+        hint: `type '--url' with one that goes home (${tcpOf(entrances) || "there is none"})`,
+      });
+    }
+    const { publicIPv4, forwards } = entrance;
+    return [
+      // Where ICMP stays with the VPS, it would answer a ping.
+      { name: "tunnel", address: publicIPv4, port, pings: goesHome(forwards, icmp, 0) },
+      ...(ipv6 === undefined ? [] : [direct(ipv6, portAtServer(forwards, tcp, port))]),
+    ];
   }
   const tcpRelays = (some: readonly Pick<Entrance, "forwards">[]) =>
     some.flatMap(({ forwards }) => relaysOf(forwards)).filter(({ protocol }) => protocol === "tcp");
-  const relay = tcpRelays([entrance]).find((one) => one.port === port);
-  if (relay === undefined) {
+  const relay = tcpRelays(entrance === undefined ? [] : [entrance]).find((one) => one.port === port);
+  if (entrance === undefined || relay === undefined) {
     throw new Ds4Error(`${site.name} relays no TCP port ${port}`, {
       hint: `type '--url' with one that it does (${
         [...new Set(tcpRelays(entrances).map((one) => one.port))].join(", ") || "there is none"
       })`,
     });
   }
-  return [{ ...own, pings: false }, direct(ipv6 ?? relay.server, relay.to)];
+  return [
+    { name: "relay", address: entrance.publicIPv4, port, pings: false },
+    direct(ipv6 ?? relay.server, relay.to),
+  ];
+}
+
+/** Which TCP ports go home, as the inventory says it. */
+function tcpOf(entrances: readonly Pick<Entrance, "forwards">[]): string {
+  const said = entrances.flatMap(({ forwards }) =>
+    forwards.flatMap(({ all, flows }) => [
+      ...(all === undefined
+        ? []
+        : [["all", all.except.map(showFlow).join(", ")].filter(Boolean).join(" except ")]),
+      ...flows.filter(({ protocol }) => protocol === tcp).map(showFlow),
+    ]),
+  );
+  return [...new Set(said)].join(", ");
 }

@@ -44,11 +44,10 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
           hint: `'ds4 status ${site.name}' shows what differs, 'ds4 apply ${site.name}' sets it right`,
         });
       }
-      const port = portOf(load.url);
-      const known = waysOf(site, design, port, options.ipv6);
+      const known = waysOf(site, design, portOf(load.url), options.ipv6);
       const notes: string[] = [];
-      const ipv6 = known.find(({ name }) => name === "ipv6")?.address;
-      if (ipv6 === undefined) {
+      const direct = known.find(({ name }) => name === "ipv6");
+      if (direct === undefined) {
         notes.push(
           "without --ipv6, the home server's IPv6 address, neither that way nor a relay is measured",
         );
@@ -57,8 +56,8 @@ export function bench(name: string | undefined, options: BenchOptions): Promise<
       const measured = await withRelay(
         session,
         // Where the site is a relay itself, there is none to compare it with.
-        site.mode === "relay" ? undefined : ipv6,
-        { listen: design.uplinkIPv4, port },
+        site.mode === "relay" ? undefined : direct,
+        design.uplinkIPv4,
         progress,
         notes,
         (relay) => {
@@ -154,21 +153,22 @@ function parseUrl(text: string, option: string, base?: URL): URL {
   return url;
 }
 
-/** Runs a relay while `work` measures, where there can be one, and sees to it that nothing of it stays. */
+/** Runs a relay to where the direct way leads while `work` measures, where there can be one, and sees to it that nothing of it stays. */
 async function withRelay<T>(
   { shells }: Session,
-  ipv6: string | undefined,
-  { listen, port }: { readonly listen: string; readonly port: number },
+  direct: Way | undefined,
+  listen: string,
   progress: Progress,
   notes: string[],
   work: (port: number | undefined) => Promise<T>,
 ): Promise<T> {
-  if (ipv6 === undefined) return work(undefined);
+  if (direct === undefined) return work(undefined);
+  const { address: server, port } = direct;
   let ready: (port: number) => void = () => {};
   const listening = new Promise<number>((resolve) => {
     ready = resolve;
   });
-  const running = shells.vps.run(relayScript({ listen, server: ipv6, port, seconds: longestSeconds }), {
+  const running = shells.vps.run(relayScript({ listen, server, port, seconds: longestSeconds }), {
     onLine: (line) => {
       const match = /^ready (\d+)$/.exec(line);
       if (match) ready(Number(match[1]));

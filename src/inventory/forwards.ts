@@ -254,6 +254,13 @@ export function goesHome(forwards: readonly Traffic[], protocol: number, port: n
   );
 }
 
+/** The server's port for one of the public IPv4 that goes home. */
+export function portAtServer(forwards: readonly Traffic[], protocol: number, port: number): number {
+  const flow: Flow = { protocol, ports: [port, port] };
+  const { ports, to } = forwards.flatMap(({ flows }) => flows).find((other) => overlap(other, flow)) ?? {};
+  return ports === undefined || to === undefined ? port : to + port - ports[0];
+}
+
 /** Whether TCP ports go to some server without being named. */
 export function takesAnyPort(forwards: readonly Traffic[]): boolean {
   return forwards.some(
