@@ -123,9 +123,18 @@ async function checkWritable(file: string): Promise<void> {
 }
 
 /** What is asked for. @throws Ds4Error for an option that can't be. */
-function readLoad(options: BenchOptions, server: string): Load {
+export function readLoad(
+  options: Pick<BenchOptions, "url" | "download" | "ipv6" | "upload" | "rounds" | "count" | "insecure">,
+  server: string,
+): Load {
   const url = parseUrl(options.url ?? `http://${beforePort(server)}/`, "--url");
   const download = options.download === undefined ? undefined : parseUrl(options.download, "--download", url);
+  // What isn't there doesn't go by the ways.
+  if (download !== undefined && download.origin !== url.origin) {
+    throw new Ds4Error(`--download '${options.download}' is not on ${url.origin}, whose ways are measured`, {
+      hint: "type the path alone, such as '--download /large.bin', and with '--url' where it is",
+    });
+  }
   const ipv6 = options.ipv6 ?? "::1";
   // A name gets into socat's own notation, too.
   if (canonicalIPv6(ipv6) === undefined && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9.])?$/.test(ipv6)) {
