@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { access, constants, open, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Load, type Miss, portOf, type Way } from "../bench/line.js";
@@ -12,6 +13,7 @@ import { beforePort, canonicalIPv6 } from "../inventory/addresses.js";
 import { serversOf } from "../inventory/site.js";
 import { describeMeasured } from "../report/bench.js";
 import type { Progress } from "../report/progress.js";
+import { onInterrupt } from "./interrupt.js";
 import { listDesign, runCommand } from "./run.js";
 import { type CommonOptions, type Session, withHosts } from "./session.js";
 
@@ -163,8 +165,8 @@ function parseUrl(text: string, option: string, base?: URL): URL {
 }
 
 /** Runs a relay to where the direct way leads while `work` measures, where there can be one, and sees to it that nothing of it stays. */
-async function withRelay<T>(
-  { shells }: Session,
+export async function withRelay<T>(
+  { shells }: { readonly shells: Pick<Session["shells"], "vps"> },
   direct: Way | undefined,
   listen: string,
   progress: Progress,
@@ -177,7 +179,8 @@ async function withRelay<T>(
   const listening = new Promise<number>((resolve) => {
     ready = resolve;
   });
-  const running = shells.vps.run(relayScript({ listen, server, port, seconds: longestSeconds }), {
+  const run = randomBytes(8).toString("hex");
+  const running = shells.vps.run(relayScript({ listen, server, port, seconds: longestSeconds, run }), {
     onLine: (line) => {
       const match = /^ready (\d+)$/.exec(line);
       if (match) ready(Number(match[1]));
@@ -189,22 +192,38 @@ async function withRelay<T>(
     ({ stderr, code }) => (code === 0 ? "" : excerpt(stderr) || `exit status ${code}`),
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
-  const start = await progress.task("vps", "relay", () => Promise.race([listening, over]));
-  if (typeof start === "string") {
-    notes.push(`no relay could be set up on the VPS, so none is measured: ${start}`);
-    return work(undefined);
-  }
-  try {
-    return await work(start);
-  } finally {
-    await shells.vps.run(stopRelay).catch(() => undefined);
-    const said = await over;
-    if (said !== "") {
-      notes.push(
-        `the relay on the VPS did not end as it should, and ends by itself within half an hour: ${said}`,
-      );
+  const stop = async () => {
+    await shells.vps.run(stopRelay(run)).catch(() => undefined);
+    return over;
+  };
+  let interrupted = false;
+  const interrupt = () => {
+    if (interrupted) process.exit(130);
+    interrupted = true;
+    process.stderr.write(
+      "\nstopping: the relay on the VPS is taken away (once more: it is left to end by itself)\n",
+    );
+    void stop().then(() => process.exit(130));
+  };
+  return onInterrupt(interrupt, async () => {
+    const start = await progress.task("vps", "relay", () => Promise.race([listening, over]));
+    if (typeof start === "string") {
+      notes.push(`no relay could be set up on the VPS, so none is measured: ${start}`);
+      return work(undefined);
     }
-  }
+    try {
+      return await work(start);
+    } finally {
+      const said = await stop();
+      // Ctrl-C reaches what measures, too, whose end is no failure to be told of.
+      if (interrupted) process.exit(130);
+      if (said !== "") {
+        notes.push(
+          `the relay on the VPS did not end as it should, and ends by itself within half an hour: ${said}`,
+        );
+      }
+    }
+  });
 }
 
 function nothingMeasured(misses: readonly Miss[]): Ds4Error {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { relayScript } from "../../../src/bench/relay.js";
 import { runScript, shells } from "../../shells.js";
 
-const to = { listen: "203.0.113.144", port: 443, seconds: 60 };
+const to = { listen: "203.0.113.144", port: 443, seconds: 60, run: "1a2b" };
 
 describe("the relay of a measurement", () => {
   it.each(shells.filter(({ missing }) => !missing))("is a script that $name understands", (shell) => {
