@@ -39,10 +39,10 @@ export function confirm(name: string | undefined, options: CommonOptions): Promi
       const proofs = await progress
         .task("all", "prove", () => proveOrFail(undertaking, shells, undefined))
         .catch((error: unknown) => notConfirmed(site, error));
-      const failures = await progress.task("all", "confirm", () =>
-        confirmAll(undertaking, session, shells, deadline),
-      );
-      if (failures.length > 0) throw confirmedOnSome(site, failures);
+      await progress.task("all", "confirm", async () => {
+        const failures = await confirmAll(undertaking, session, shells, deadline);
+        if (failures.length > 0) throw confirmedOnSome(site, failures);
+      });
       return {
         result: "confirmed",
         exitCode: 0,

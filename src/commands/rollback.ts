@@ -18,18 +18,17 @@ export function rollback(name: string | undefined, options: CommonOptions): Prom
         const text = `${chalk.green("✔")} nothing to do: no change waits to be confirmed`;
         return { result: "nothing-to-do", exitCode: 0, changes: [], notes: [], text };
       }
-      const failures = await progress.task("all", "undo", async () => {
+      await progress.task("all", "undo", async () => {
         const results = await onHosts(shells, (shell) => shell.run(undoNow()));
-        return listUnconfirmed(await readHosts(site, shells)).map(
+        const failures = listUnconfirmed(await readHosts(site, shells)).map(
           ({ host }) =>
             `the ${hostTitles[host]} did not go back: ${excerpt(results[host]?.stderr ?? "") || "its switch is still armed"}`,
         );
-      });
-      if (failures.length > 0) {
+        if (failures.length === 0) return;
         throw new Ds4Error(failures.join("\n"), {
           hint: `'ds4 status ${site.name}' shows what is there; the README's 'Undoing it by hand' removes it`,
         });
-      }
+      });
       // Ones that this inventory doesn't name have switches of their own.
       const notes = armedElsewhere(site, reading).map(
         (host) =>

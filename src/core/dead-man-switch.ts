@@ -39,8 +39,8 @@ const decide = [`umask 077; mkdir -p ${runFolder}`, `exec 9>${runFolder}/decidin
 const undoing = `${runFolder}/undoing`;
 /** Says that a run was taken back: what it is still about to arm doesn't count. Empty, and gone with the next boot. */
 const over = (run: string) => `${runFolder}/over-${run}`;
-/** Says that a run's change was confirmed, and that no other run has begun one since. Empty, and gone with the next boot. */
-const kept = (run: string) => `${runFolder}/confirmed-${run}`;
+/** Says that a run's change was confirmed, or undone, and that no other run has begun one since. Gone with the next boot. */
+const ended = (run: string) => `${runFolder}/ended-${run}`;
 /** Locked by a change and by all that it has started: what is killed may leave something that is still at work. */
 const changing = `${runFolder}/changing`;
 
@@ -111,6 +111,7 @@ for f in before packages; do
 done
 ${lines.join("\n")}
 [ "$failed" = no ] || exit 1
+: >${ended(arming.run)}
 sync
 rm -f ${armedFile}
 sync
@@ -139,7 +140,7 @@ export function armLines(
   return [
     `[ ! -e ${armedFile} ] || ${isOf(run)} || fail 'another change waits to be confirmed'`,
     `mkdir -p -m 700 ${runFolder} ${folder}; rm -f ${runFolder}/change ${undoing}`,
-    `for f in ${over("*")} ${kept("*")}; do [ "$f" = ${over(run)} ] || rm -f "$f"; done`,
+    `for f in ${over("*")} ${ended("*")}; do [ "$f" = ${over(run)} ] || rm -f "$f"; done`,
     // Notes of what was there before ds4: an undo of a teardown needs them again.
     `rm -rf ${folder}/kept; mkdir ${folder}/kept; for f in before packages; do [ ! -e /etc/ds4/$f ] || cp -a /etc/ds4/$f ${folder}/kept/$f; done`,
     ...writeFile(undoPath, undoScript(host, arming, undo), "700"),
@@ -189,7 +190,7 @@ export const underSwitch = (run: string): readonly string[] => [
  */
 export const onlyAfter = (run: string): readonly string[] => [
   `mkdir -p -m 700 ${runFolder}; ( flock 9 ) 9>${runFolder}/deciding`,
-  `[ -e ${kept(run)} ] || ${isOf(run)} || fail 'it was changed by another run of ds4 since, or has booted'`,
+  `[ -e ${ended(run)} ] || ${isOf(run)} || fail 'it was changed by another run of ds4 since, or has booted'`,
 ];
 
 /** Makes the change of `run` last. Exit status 3: it is too late, the host has gone back or is about to. */
@@ -200,7 +201,7 @@ export function confirmScript(host: HostName, run: string, last: readonly string
     `${isOf(run)} || exit 3`,
     // After a power cut, too, what was changed is there.
     "sync",
-    `: >${kept(run)}`,
+    `: >${ended(run)}`,
     // This is the moment.
     `rm -f ${armedFile}`,
     "sync",

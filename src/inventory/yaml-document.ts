@@ -39,7 +39,7 @@ export function readYaml(text: string): YamlDocument | { problems: Problem[] } {
   if (/^[^\0]{0,3}\0/.test(text)) return { problems: [utf16] };
   // logLevel: a warning (an unknown tag, say) is looked at below, never printed.
   const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: "silent" });
-  const strange = [...text.matchAll(/^.*$/gm)].flatMap(({ 0: line, index }) => strangeIn(line, index, at));
+  const strange = [...text.matchAll(/[^\n]+/g)].flatMap(({ 0: line, index }) => strangeIn(line, index, at));
   if (strange.length > 0) return { problems: strange };
   const [document, second] = "empty" in parsed ? [] : parsed;
   if (document === undefined) return { problems: [emptyFile] };

@@ -1,5 +1,4 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
-import { glob } from "ssh-config";
 
 /** One line of a known_hosts file. */
 export type KnownHost = {
@@ -74,7 +73,23 @@ export function matchesName(names: string, name: string): boolean {
     const [, version, salt, hash] = names.split("|");
     return version === "1" && salt !== undefined && hash !== undefined && hashName(name, salt) === hash;
   }
-  return glob(names.toLowerCase(), name);
+  let matched = false;
+  for (const pattern of names.toLowerCase().split(",")) {
+    const negated = pattern.startsWith("!");
+    if (!matchesPattern(negated ? pattern.slice(1) : pattern, name)) continue;
+    if (negated) return false;
+    matched = true;
+  }
+  return matched;
+}
+
+/** Not ssh-config's `glob`, whose `?` is also no character at all. */
+function matchesPattern(pattern: string, name: string): boolean {
+  const expression = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replace(/\*+/g, ".*")
+    .replace(/\?/g, ".");
+  return new RegExp(`^${expression}$`, "s").test(name);
 }
 
 function hashName(name: string, salt: string): string {

@@ -98,7 +98,9 @@ async function goOnBack({ site, before, arming }: Undertaking, shells: Shells): 
     return {
       undone: false,
       says: [...failures, `Going back failed, too; this is left: ${namesOf(left)}`].join("\n"),
-      hint: `'ds4 status ${site.name}' shows what is there, 'ds4 teardown ${site.name}' removes it; by hand: the README's 'Undoing it by hand'`,
+      hint: hostEntries(reading).some(([, { facts }]) => facts.armed !== undefined)
+        ? `'ds4 rollback ${site.name}' tries it again, and so does the next boot; by hand: the README's 'Undoing it by hand'`
+        : `'ds4 status ${site.name}' shows what is there, 'ds4 teardown ${site.name}' removes it; by hand: the README's 'Undoing it by hand'`,
     };
   } catch (error) {
     return {

@@ -52,15 +52,18 @@ export async function transact(
     });
     if (listener.stop.aborted) await stopped;
     asked = true;
-    const failures = await listener.phase("confirm", () =>
-      confirm(undertaking, connections, shells, deadline),
-    );
-    if (failures.length > 0) throw new Setback(failures.map(([, failure]) => failure));
+    await listener.phase("confirm", async () => {
+      const failures = await confirm(undertaking, connections, shells, deadline);
+      if (failures.length > 0) throw new Setback(failures.map(([, failure]) => failure));
+    });
     return proofs;
   } catch (error) {
-    throw await listener.phase("undo", () =>
-      goBack(undertaking, connections, opened, { deadline, asked }, error),
-    );
+    throw await listener.phase("undo", async () => {
+      const outcome = await goBack(undertaking, connections, opened, { deadline, asked }, error);
+      // Told of as one that failed.
+      if (!outcome.undone) throw outcome;
+      return outcome;
+    });
   }
 }
 

@@ -74,7 +74,7 @@ true`,
               // upgraded, which has its former version in brackets.
               `new=$(${simulate}) || { ${apt} update >/dev/null && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
               `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\) (.*/\\1/p'; } | sort -u >${list}.new ) && ${keepNote(`${list}.new`, list)}`,
-              `${get} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${get} >/dev/null; }`,
+              `${get} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${get} >/dev/null; } || fail ${quote(`apt-get can't install ${install.join(" ")}`)}`,
             ]),
         ...(remove.length === 0
           ? []

@@ -59,7 +59,7 @@ true`,
         : [
             "mkdir -p -m 700 /etc/ds4",
             // Kept until it is known what came: also after a power cut in between.
-            `( umask 077; installed | sort >${earlier}.new ) && [ -s ${earlier}.new ] || fail "what is installed can't be read"; ${keepNote(`${earlier}.new`, earlier)}`,
+            `( umask 077; installed | sort >${earlier}.new ) && [ -s ${earlier}.new ] && ${keepNote(`${earlier}.new`, earlier)}`,
             // An update fails where one of its feeds does, be it none of these packages'.
             `manage $get ${install.join(" ")} || { manage $update || :; manage $get ${install.join(" ")}; } || fail "$get failed: $said"`,
             note,

@@ -59,9 +59,15 @@ describe("a known_hosts file", () => {
       "[2001:db8::1]:2222",
       "www.example.org",
       "bad.example.org",
+      "node.test",
+      "node1.test",
+      "node12.test",
       "other",
     ];
-    writeFileSync(file, `${line("vps,2001:db8::1", a)}\n${line("*.example.org,!bad.example.org", b)}\n`);
+    writeFileSync(
+      file,
+      `${line("vps,2001:db8::1", a)}\n${line("*.example.org,!bad.example.org,node?.test", b)}\n`,
+    );
     writeFileSync(
       file,
       `${renderKnownHost("[vps]:2222", r, true)}\n${renderKnownHost("[2001:db8::1]:2222", e, false)}\n`,

@@ -38,6 +38,7 @@ async function change(setting: Setting = {}, command: "apply" | "teardown" = "ap
   const before = await withPath(site, recorded, await readHosts(site, recorded));
   const aim = command === "apply" ? aimFor(site, before) : { target: nothing };
   const told: string[] = [];
+  const failedPhases: string[] = [];
   const stop = new AbortController();
   const work = transact(
     {
@@ -73,13 +74,14 @@ async function change(setting: Setting = {}, command: "apply" | "teardown" = "ap
       phase: (name, run) => {
         told.push(name);
         const running = run();
+        running.catch(() => failedPhases.push(name));
         if (name === stopIn) stop.abort();
         return running;
       },
     },
   );
   const result = await work.catch((error: unknown) => error);
-  return { result, told, hosts };
+  return { result, told, failedPhases, hosts };
 }
 
 function failed(result: unknown): ChangeError {
@@ -313,13 +315,15 @@ describe("a change of both hosts", () => {
   });
 
   it("goes back on both where one had gone back before it was confirmed", async () => {
-    const { result, hosts } = await change({ router: { confirm: () => ({ code: 3 }) } });
+    const { result, failedPhases, hosts } = await change({ router: { confirm: () => ({ code: 3 }) } });
+    // Nobody is shown a confirmation that was none.
+    expect(failedPhases).toEqual(["confirm"]);
     expect(failed(result).message).toMatch(/the router went back before this was confirmed/);
     // The VPS was confirmed, and has no switch any more.
     expect(hosts.vps.ran.slice(-4)).toEqual(["undo", "read", "change", "read"]);
     expect(hosts.vps.state).toBe("fresh");
     const back = hosts.vps.scripts.at(-2);
-    for (const guard of ["another run of ds4 is at it", "/var/run/ds4/confirmed-0123abcd"]) {
+    for (const guard of ["another run of ds4 is at it", "/var/run/ds4/ended-0123abcd"]) {
       expect(back).toContain(guard);
     }
   });
@@ -334,7 +338,7 @@ describe("a change of both hosts", () => {
   );
 
   it("says what is left where going back fails, too", async () => {
-    const { result } = await change({
+    const { result, failedPhases } = await change({
       vps: {
         undo: () => ({ code: 1, stderr: "busy" }),
         change: (times) => (times > 1 ? { code: 1, stderr: "not mine" } : {}),
@@ -343,6 +347,7 @@ describe("a change of both hosts", () => {
     });
     const error = failed(result);
     expect(error.undone).toBe(false);
+    expect(failedPhases).toEqual(["confirm", "undo"]);
     expect(error.message).toContain("The undo on the VPS failed: busy");
     expect(error.message).toContain("the change on the VPS failed at the beginning: not mine");
     expect(error.message).toMatch(/Going back failed, too; this is left: .*vps tunnel wrap1/);

@@ -38,7 +38,9 @@ true`,
     return [
       ...changes.map(({ id }) => context.mark(id)),
       ...(stopped.length === 0 ? [] : [`systemctl stop ${names(stopped)} 2>/dev/null || :`]),
-      ...(started.length === 0 ? [] : [`systemctl restart ${names(started)}`]),
+      ...(started.length === 0
+        ? []
+        : context.make(started.join(" "), [`systemctl restart ${names(started)}`])),
     ];
   },
 };

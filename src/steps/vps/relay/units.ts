@@ -66,7 +66,9 @@ ${probeFiles([`${folder}/ds4-relay-*.service`])}`,
       reloadUnits,
       ...(enabled === "" ? [] : context.make(enabled, [`systemctl -q --no-reload enable ${enabled}`])),
       ...(disabled === "" ? [] : [`systemctl -q --no-reload disable ${disabled} 2>/dev/null || :`]),
-      ...(mended.length === 0 ? [] : [`systemctl try-restart ${mended.join(" ")}`]),
+      ...(mended.length === 0
+        ? []
+        : context.make(mended.join(" "), [`systemctl try-restart ${mended.join(" ")}`])),
       // Of one that failed, systemd keeps a memory.
       ...(gone.length === 0
         ? []
