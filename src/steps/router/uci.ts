@@ -194,7 +194,7 @@ export const uci: RouterStep = {
       // What a change that was cut off has staged.
       `[ -z "$(${staged})" ] || drop`,
       `( umask 077; mkdir -p ${runFolder}; : >${batchFile} )`,
-      `has=$(${packages.map((name) => `uci -q show ${name}`).join("; ")})`,
+      `has=$(${packages.map((name) => `uci -q show ${name}`).join(" && ")}) || fail "uci can't show what there is of ${packages.join(" and ")}"`,
       "{",
       // A changed section is made anew, so that no option of somebody else's stays in it.
       `for s in ${ids}; do case $has in *"$s="*) echo "delete $s" ;; esac; done`,

@@ -8,7 +8,7 @@ echo '@ds4 uci firewall.ds4_out'
 drop() { for s in firewall.ds4_out; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
-has=$(uci -q show firewall)
+has=$(uci -q show firewall) || fail "uci can't show what there is of firewall"
 {
 for s in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 } >/var/run/ds4/batch
@@ -75,7 +75,7 @@ echo '@ds4 uci network.ds4_rule_table'
 drop() { for s in network.ds4_rule_main network.ds4_rule_table; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes network; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
-has=$(uci -q show network)
+has=$(uci -q show network) || fail "uci can't show what there is of network"
 {
 for s in network.ds4_rule_main network.ds4_rule_table; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 cat <<'DS4'

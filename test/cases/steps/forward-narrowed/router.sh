@@ -8,7 +8,7 @@ echo '@ds4 uci firewall.ds4_in'
 drop() { for s in firewall.ds4_in; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
-has=$(uci -q show firewall)
+has=$(uci -q show firewall) || fail "uci can't show what there is of firewall"
 {
 for s in firewall.ds4_in; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 } >/var/run/ds4/batch
@@ -65,7 +65,7 @@ echo '@ds4 uci firewall.ds4_out_2'
 drop() { for s in network.ds4_rule_main_2 network.ds4_rule_table_2 firewall.ds4_in_2_udp firewall.ds4_in_icmp firewall.ds4_in_tcp firewall.ds4_out_2; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
-has=$(uci -q show network; uci -q show firewall)
+has=$(uci -q show network && uci -q show firewall) || fail "uci can't show what there is of network and firewall"
 {
 for s in network.ds4_rule_main_2 network.ds4_rule_table_2 firewall.ds4_in_2_udp firewall.ds4_in_icmp firewall.ds4_in_tcp firewall.ds4_out_2; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 cat <<'DS4'

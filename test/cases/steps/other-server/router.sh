@@ -42,7 +42,7 @@ echo '@ds4 uci firewall.ds4_out'
 drop() { for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
-has=$(uci -q show network; uci -q show firewall)
+has=$(uci -q show network && uci -q show firewall) || fail "uci can't show what there is of network and firewall"
 {
 for s in network.ds4_rule_main network.ds4_rule_table firewall.ds4_in firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 cat <<'DS4'

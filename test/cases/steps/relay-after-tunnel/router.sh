@@ -38,7 +38,7 @@ echo '@ds4 uci network.ds4_tunnel'
 drop() { for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_throw_192_168_0_0_16 network.ds4_throw_172_16_0_0_12 network.ds4_throw_100_64_0_0_10 network.ds4_throw_10_0_0_0_8 network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
-has=$(uci -q show network; uci -q show firewall)
+has=$(uci -q show network && uci -q show firewall) || fail "uci can't show what there is of network and firewall"
 {
 for s in firewall.ds4_out firewall.ds4_bogon firewall.ds4_in firewall.ds4_outer firewall.ds4_zone network.ds4_throw_192_168_0_0_16 network.ds4_throw_172_16_0_0_12 network.ds4_throw_100_64_0_0_10 network.ds4_throw_10_0_0_0_8 network.ds4_unreachable network.ds4_route network.ds4_rule_table network.ds4_rule_main network.ds4_endpoint network.ds4_tunnel; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 } >/var/run/ds4/batch

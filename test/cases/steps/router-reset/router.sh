@@ -87,7 +87,7 @@ echo '@ds4 uci firewall.ds4_out'
 drop() { for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable network.ds4_throw_10_0_0_0_8 network.ds4_throw_100_64_0_0_10 network.ds4_throw_172_16_0_0_12 network.ds4_throw_192_168_0_0_16 firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do uci -q revert "$s" || :; done; }
 [ -z "$({ uci changes network; uci changes firewall; })" ] || drop
 ( umask 077; mkdir -p /var/run/ds4; : >/var/run/ds4/batch )
-has=$(uci -q show network; uci -q show firewall)
+has=$(uci -q show network && uci -q show firewall) || fail "uci can't show what there is of network and firewall"
 {
 for s in network.ds4_tunnel network.ds4_endpoint network.ds4_rule_main network.ds4_rule_table network.ds4_route network.ds4_unreachable network.ds4_throw_10_0_0_0_8 network.ds4_throw_100_64_0_0_10 network.ds4_throw_172_16_0_0_12 network.ds4_throw_192_168_0_0_16 firewall.ds4_zone firewall.ds4_outer firewall.ds4_in firewall.ds4_bogon firewall.ds4_out; do case $has in *"$s="*) echo "delete $s" ;; esac; done
 cat <<'DS4'
