@@ -1,8 +1,8 @@
-import { isIP, isIPv4 } from "node:net";
+import { isIP } from "node:net";
 import { type HostName, hostEntries, hostTitles } from "../core/hosts.js";
 import type { Peer } from "../core/shell.js";
 import type { Conflict } from "../core/step.js";
-import { whyNotPublic4 } from "../inventory/addresses.js";
+import { isPublic4 } from "../inventory/addresses.js";
 import { refuse, type Target } from "./plan-site.js";
 import type { AnyReading } from "./read.js";
 
@@ -57,8 +57,6 @@ function incoming(host: HostName, { ssh4 }: Facts, turned: ReadonlySet<string>):
     },
   ];
 }
-
-const isPublic4 = (address: string) => isIPv4(address) && whyNotPublic4(address) === undefined;
 
 /** The servers of which all that they send changes its way. */
 function turnedServers(reading: AnyReading, target: Target): ReadonlySet<string> {

@@ -9,6 +9,11 @@ export function printable(text: string): string {
   );
 }
 
+/** `U+200B`: how a character is named that can't be seen. */
+export function codePoint(character: string): string {
+  return `U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
 const mostSaid = 2000;
 
 /** What a host said of a failure, as part of an error: where it is too much to be read, its end, which tells most. */

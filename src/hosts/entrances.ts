@@ -1,6 +1,6 @@
 import { HostError, InventoryError } from "../core/errors.js";
 import type { Peer } from "../core/shell.js";
-import { whyNotPublic4 } from "../inventory/addresses.js";
+import { isPublic4 } from "../inventory/addresses.js";
 import { type Forward, takesAnyPort } from "../inventory/forwards.js";
 import type { Site } from "../inventory/site.js";
 import { checkDevice } from "./linux/end.js";
@@ -25,8 +25,6 @@ export type Entrance = Omit<PublicAddress, "uplink"> & {
   /** The address of the made visitor who proves it. */
   readonly visitor: string;
 };
-
-const isPublic4 = (address: string) => whyNotPublic4(address) === undefined;
 
 /**
  * The address from which the first entrance's visitor comes: of the range for benchmarks (RFC 2544), which no real

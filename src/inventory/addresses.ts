@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import { Address4, Address6 } from "ip-address";
 
 /** An IPv4 prefix: the network's address and its length. */
@@ -65,6 +66,9 @@ export function contains4(prefix: string, address: string): boolean {
 export function whyNotPublic4(address: string): string | undefined {
   return SPECIAL_4.find(([prefix]) => contains4(prefix, address))?.[1];
 }
+
+/** Whether a text is an IPv4 address that a host on the internet can have. */
+export const isPublic4 = (text: string) => isIPv4(text) && whyNotPublic4(text) === undefined;
 
 export function isPrivate4(address: string): boolean {
   return PRIVATE_4.some((prefix) => contains4(prefix, address));

@@ -13,6 +13,7 @@ import {
   type YAMLError,
 } from "yaml";
 import type { InventoryProblem } from "../core/errors.js";
+import { codePoint } from "../core/printable.js";
 import { examplePath } from "./example.js";
 
 export type Position = { readonly line: number; readonly column: number };
@@ -167,7 +168,7 @@ function strangeIn(line: string, offset: number, at: (offset: number) => Positio
     ({ 0: found, index }) => {
       // At the very beginning of a file, it is an editor's.
       if (found === "\ufeff" && offset + index === 0) return [];
-      const code = `U+${found.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}`;
+      const code = codePoint(found);
       const like = typed.find(([looks]) => looks.test(found))?.[1];
       const place = at(offset + index);
       if (found === "\ufffd")

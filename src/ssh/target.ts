@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import { Ds4Error } from "../core/errors.js";
+import { codePoint } from "../core/printable.js";
 
 /** Whom to reach, as typed after `ssh`; what is absent comes from ssh_config. */
 export type SshTarget = {
@@ -27,10 +28,7 @@ export function parseTarget(text: string): SshTarget {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(text)) return refuse("has a control character in it");
   const strange = /[\p{Cf}\p{Zs}\p{Zl}\p{Zp}‘-‟]/u.exec(text.replaceAll(" ", "_"));
-  if (strange !== null)
-    return refuse(
-      `has U+${strange[0].codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")} in it, which ssh would not take`,
-    );
+  if (strange !== null) return refuse(`has ${codePoint(strange[0])} in it, which ssh would not take`);
   if (text.startsWith("-")) return refuse("starts with a dash: ssh would take it for an option");
 
   let rest = text;

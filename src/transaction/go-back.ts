@@ -31,8 +31,10 @@ export async function goBack(
   ) as Shells;
   const outcome = await goOnBack(undertaking, reached);
   const setback = reason instanceof Setback || reason instanceof Ds4Error;
-  const hints = [setback ? reason.hint : "please report this", outcome.hint];
-  if (setback) hints[0] ??= "mend the cause, then run the same command again";
+  const hints = [
+    setback ? (reason.hint ?? "mend the cause, then run the same command again") : "please report this",
+    outcome.hint,
+  ];
   const lines = [
     setback ? reason.message : `ds4 itself is at fault: ${(reason as Error).stack ?? reason}`,
     ...hostEntries(told).flatMap(([, { trouble }]) => trouble ?? []),

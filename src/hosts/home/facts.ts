@@ -1,6 +1,5 @@
 import { hostTitles } from "../../core/hosts.js";
 import { type Probe, required, type Section } from "../../core/script.js";
-import type { Peer } from "../../core/shell.js";
 import { type LinuxFacts, type LinuxHost, linuxProbes, parseLinuxFacts } from "../linux/facts.js";
 
 export const homeHost: LinuxHost = {
@@ -14,8 +13,6 @@ export type HomeFacts = LinuxFacts & {
   /** The text of `ip rule`, and of the routing table that the site asks for. */
   readonly rules: string;
   readonly table: string;
-  /** The way by which the laptop came in. */
-  readonly way?: readonly Peer[];
 };
 
 /** What is read beside the steps' own items; `table` is the number of the site's routing table. */

@@ -4,6 +4,7 @@ import { HostError } from "../../core/errors.js";
 import { readJson } from "../../core/json.js";
 import { type Owned, parseOwned } from "../../core/owned.js";
 import { type Probe, required, type Section } from "../../core/script.js";
+import type { Peer } from "../../core/shell.js";
 import { canonicalIPv4, canonicalIPv6 } from "../../inventory/addresses.js";
 import { type Neighbours, neighbourProbes, parseNeighbours } from "./neighbours.js";
 
@@ -71,6 +72,8 @@ export type LinuxFacts = {
   readonly routes: readonly HostRoute[];
   /** This host's end of the SSH session by which this was read, and who it came from, if that was by IPv4. */
   readonly ssh4: (SshAt & { readonly client?: string }) | undefined;
+  /** The way by which the laptop came in. */
+  readonly way?: readonly Peer[];
   readonly owned: Owned | undefined;
   /** The dead-man switch of a change that isn't confirmed yet. */
   readonly armed: Armed | undefined;

@@ -1,6 +1,5 @@
 import { hostTitles } from "../../core/hosts.js";
 import type { Section } from "../../core/script.js";
-import type { Peer } from "../../core/shell.js";
 import {
   described,
   type LinuxFacts,
@@ -19,8 +18,6 @@ export type VpsFacts = LinuxFacts & {
   readonly keptPorts: readonly SshAt[];
   /** The largest outer packet, in bytes, that was answered from the far end of a tunnel that is there. */
   readonly path: PathProbe | undefined;
-  /** The way by which the laptop came in. */
-  readonly way?: readonly Peer[];
 };
 
 export type PathProbe = { readonly answered: readonly number[]; readonly silent: readonly number[] };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Shell } from "../../../src/core/shell.js";
 import { recordedShell } from "../../cases/recorded-shell.js";
 import { type Behaviour, fakeHost } from "../../unit/transaction/fake-host.js";
-import { type ServerOptions, startServer } from "../ssh/test-server.js";
+import { answering, type ServerOptions, startServer } from "../ssh/test-server.js";
 
 /** Hosts as recorded in `state`, behind SSH servers, and a site of theirs. `scripted` answers what no recording has. */
 export async function serveSite(
@@ -33,21 +33,13 @@ export async function serveSite(
   for (const host of hosts) {
     const server = await startServer({
       ...options[host.label as "vps"],
-      onExec: (_, accept) => {
-        const channel = accept();
-        let script = "";
-        channel.on("error", () => {});
-        channel.on("data", (data: Buffer) => {
-          script += data;
-        });
-        channel.on("end", async () => {
-          const { stdout, stderr, code } = await run(host, script);
-          channel.write(await scripted(script, stdout, host.label));
-          channel.stderr.write(stderr);
-          channel.exit(code);
-          channel.end();
-        });
-      },
+      onExec: answering(async (script, channel) => {
+        const { stdout, stderr, code } = await run(host, script);
+        channel.write(await scripted(script, stdout, host.label));
+        channel.stderr.write(stderr);
+        channel.exit(code);
+        channel.end();
+      }),
     });
     servers.push(server);
   }

@@ -11,7 +11,7 @@ import { connect } from "../../../src/ssh/connect.js";
 import { transact } from "../../../src/transaction/transaction.js";
 import { recordedShell } from "../../cases/recorded-shell.js";
 import { fakeHost } from "../../unit/transaction/fake-host.js";
-import { makeHome, startServer } from "./test-server.js";
+import { answering, makeHome, startServer } from "./test-server.js";
 
 const config = (port: number) =>
   `Host vps\n  HostName 127.0.0.1\n  User root\n  Port ${port}\n  StrictHostKeyChecking no\n`;
@@ -170,21 +170,13 @@ describe.each([
   ])("%s is left, and all go back", async (_, message, play) => {
     const [vps, router] = (["vps", "router"] as const).map((label) => fakeHost(label, ["fresh", "in-sync"]));
     const { port } = await startServer({
-      onExec: (_command, accept) => {
-        const channel = accept();
-        let script = "";
-        channel.on("error", () => {});
-        channel.on("data", (data: Buffer) => {
-          script += data;
-        });
-        channel.on("end", async () => {
-          const { stdout, code } = await vps!.run(script);
-          if (vps!.ran.at(-1) === phase) return play(channel);
-          channel.write(stdout);
-          channel.exit(code);
-          channel.end();
-        });
-      },
+      onExec: answering(async (script, channel) => {
+        const { stdout, code } = await vps!.run(script);
+        if (vps!.ran.at(-1) === phase) return play(channel);
+        channel.write(stdout);
+        channel.exit(code);
+        channel.end();
+      }),
     });
     const { options } = makeHome(config(port));
     const shells = { vps: await connect("vps", options), router: router! };

@@ -43,6 +43,21 @@ export type ServerOptions = {
   onExec?: (command: string, accept: () => ssh2.ServerChannel, reject: () => void) => void;
 };
 
+/** An `onExec` that answers once the whole script is there. */
+export function answering(
+  answer: (script: string, channel: ssh2.ServerChannel) => unknown,
+): NonNullable<ServerOptions["onExec"]> {
+  return (_, accept) => {
+    const channel = accept();
+    let script = "";
+    channel.on("error", () => {});
+    channel.on("data", (data: Buffer) => {
+      script += data;
+    });
+    channel.on("end", () => answer(script, channel));
+  };
+}
+
 /** An SSH server in this process that runs what it is told in a real `sh`, and lets connections be forwarded. */
 export async function startServer(options: ServerOptions = {}) {
   /** What was tried to log in with, in order. */

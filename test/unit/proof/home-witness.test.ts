@@ -6,6 +6,7 @@ import { atLinux } from "../../../src/proof/at-home.js";
 import { readHomeWitness } from "../../../src/proof/home-witness.js";
 import { judgePath } from "../../../src/proof/judge.js";
 import { homeWorld, server } from "../world.js";
+import { unanswered } from "./unanswered.js";
 
 /** What the probe printed on the lab's machine after a visitor had been there. */
 const recorded = readFileSync(new URL("home-witness.txt", import.meta.url), "utf8");
@@ -37,15 +38,7 @@ describe("the counters of a Linux machine at home", () => {
 it("packets that left the VPS and never came are put down to the home's own router, with both addresses", () => {
   const none = { inner_in: 0, to_server: 0, answer: 0 };
   const proofs = judgePath(site, design, {
-    visitor: {
-      missing: "",
-      small: new Set(),
-      full: new Set(),
-      tcp: [],
-      underlay: true,
-      servers: new Map([[server, { to: 5, from: 0 }]]),
-      outer: 0,
-    },
+    visitor: unanswered(server),
     witness: { outer_in: 0, options_in: 0, outer_out: 0, ways: new Map([[way, none]]) },
     vendor: "QEMU",
     ownLocal: true,

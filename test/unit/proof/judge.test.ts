@@ -8,6 +8,7 @@ import { atLinux, atRouter } from "../../../src/proof/at-home.js";
 import { judgeConnections, judgePath } from "../../../src/proof/judge.js";
 import { runScript, shells, title } from "../../shells.js";
 import { homeWorld, server, world } from "../world.js";
+import { unanswered } from "./unanswered.js";
 
 describe("what worked before a change", () => {
   const before = new Map([
@@ -62,15 +63,7 @@ describe("where protocol 4 is dropped", () => {
       [keyOf({ visitor: "198.18.0.1", server }), { inner_in: arrived, to_server: arrived, answer: arrived }],
     ]);
     const proofs = judgePath(site, design, {
-      visitor: {
-        missing: "",
-        small: new Set(),
-        full: new Set(),
-        tcp: [],
-        underlay,
-        servers: new Map([[server, { to: 5, from: 0 }]]),
-        outer: 0,
-      },
+      visitor: unanswered(server, underlay),
       witness: { outer_in: arrived, options_in: 0, outer_out: arrived, ways },
       vendor,
       ownLocal: true,
