@@ -1,5 +1,16 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { ds4, eventually, mode, must, reboot, site, startApplied, thorough, viaTunnel } from "../machines.js";
+import {
+  ds4,
+  eventually,
+  mode,
+  must,
+  on,
+  reboot,
+  site,
+  startApplied,
+  thorough,
+  viaTunnel,
+} from "../machines.js";
 import { everything, type LabHost } from "../modes.js";
 import { expectPath } from "../visitor.js";
 
@@ -41,6 +52,19 @@ describe("what the setup survives by itself", () => {
     "%s: %s",
     async (machine, command) => {
       await interrupt(machine, command);
+      await expectSurvived();
+    },
+  );
+
+  test.runIf(thorough)(
+    "vps: what fails at a boot, as where the uplink comes late, is tried again",
+    async () => {
+      const { code } = await on(
+        "vps",
+        "mv /usr/sbin/iptables-restore /root/; systemctl restart ds4.service; code=$?; mv /root/iptables-restore /usr/sbin/; exit $code",
+      );
+      expect(code).not.toBe(0);
+      await eventually(30, () => must("vps", "systemctl is-active ds4.service"));
       await expectSurvived();
     },
   );

@@ -223,6 +223,9 @@ PartOf=networking.service systemd-networkd.service
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/etc/ds4/up
+# An uplink may come late: it is tried again for as long as it takes.
+Restart=on-failure
+RestartSec=5
 
 [Install]
 WantedBy=multi-user.target

@@ -4,9 +4,9 @@ set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 fail() { echo "$*" >&2; exit 1; }
 echo '@ds4 socat tcp/8080'
-echo '@ds4 socat udp/9000'
 echo '@ds4 socat tcp/80'
-systemctl stop ds4-relay-tcp-8080.service ds4-relay-udp-9000.service ds4-relay-tcp-80.service 2>/dev/null || :
+echo '@ds4 socat udp/9000'
+systemctl stop ds4-relay-tcp-8080.service ds4-relay-tcp-80.service ds4-relay-udp-9000.service 2>/dev/null || :
 echo '@ds4 chains relay'
 while iptables -w -t filter -D INPUT -j DS4-RELAY 2>/dev/null; do :; done
 ! iptables -w -t filter -F DS4-RELAY 2>/dev/null || iptables -w -t filter -X DS4-RELAY || fail "iptables can't remove DS4-RELAY"
