@@ -61,7 +61,8 @@ export function visitorProbe(design: Design): Probe {
   });
   return visitorWith(
     design,
-    `count() { echo "counters $1"; iptables-save -c -t filter; ip6tables-save -c -t filter; }
+    // Of ds4's rules alone: others may have thousands.
+    `count() { echo "counters $1"; { iptables-save -c -t filter; ip6tables-save -c -t filter; } | grep -e ' -A DS4-'; }
 count before
 { ping -6 -n -q -I ${quote(design.local)} -c 2 -i 0.3 -W 2 ${quote(design.remote)} >/dev/null 2>&1 && echo "answered underlay"; } &
 ${visits.join("\n")}
