@@ -2,6 +2,7 @@ import { HostError } from "../../core/errors.js";
 import { keepNote, quote } from "../../core/script.js";
 import type { Items, State } from "../../core/state.js";
 import { type Conflict, wanted } from "../../core/step.js";
+import { withoutWarnings } from "../../hosts/linux/iptables-save.js";
 import type { World } from "../../hosts/world.js";
 import { protocolNumber, protocolWord } from "../../inventory/protocols.js";
 import { lanServersOf, type Site } from "../../inventory/site.js";
@@ -106,7 +107,7 @@ ${families.map((family) => `echo '@ ${family}'; ${tools[family]}-save`).join(" |
         servers: facts.owned?.tunnel?.servers ?? lanServersOf(site),
       };
       const items = new Map<string, State>();
-      for (const part of section.stdout.split(/^@ /m).slice(1)) {
+      for (const part of withoutWarnings(section.stdout).split(/^@ /m).slice(1)) {
         for (const [id, group] of Object.entries(groups)) {
           const fields = part.startsWith(group.family) ? readTables(group, part, about) : [];
           if (fields.length > 0) items.set(id, Object.fromEntries(fields));

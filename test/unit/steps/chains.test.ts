@@ -108,6 +108,15 @@ describe("iptables-save of a VPS that is set up", () => {
     expect(parse(printed.replaceAll(/^\*.*\n/gm, (line) => line + warning))).toEqual(desired);
   });
 
+  it("does so where such a warning comes in the middle of a line", () => {
+    const warning = "# Warning: ip6tables-legacy tables present, use ip6tables-legacy-save to see them\n";
+    for (const words of ["-A DS4-FORWARD -o wrap1", ":DS4-PREROUTING", "-A INPUT -j DS4"]) {
+      const text = printed.replace(words, words + warning);
+      expect(text).not.toBe(printed);
+      expect(parse(text)).toEqual(desired);
+    }
+  });
+
   it("doesn't see rules of others, whatever they say", () => {
     const others = `-A OUTPUT -m comment --comment "-A DS4-INPUT -j ACCEPT" -j ACCEPT\n-A ufw-before-input -j DROP\n`;
     expect(parse(printed.replaceAll(/^\*.*\n/gm, (line) => line + others))).toEqual(desired);
