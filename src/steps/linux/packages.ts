@@ -1,3 +1,4 @@
+import { runFolder } from "../../core/dead-man-switch.js";
 import { keepNote, quote } from "../../core/script.js";
 import type { Items, State } from "../../core/state.js";
 import { unwanted, wanted } from "../../core/step.js";
@@ -7,9 +8,23 @@ import type { LinuxStep } from "./boot.js";
 import type { Role } from "./role.js";
 
 const list = "/etc/ds4/packages";
+const words = `${runFolder}/apt`;
 
 /** apt-get without questions; somebody else's run of it is waited for. */
 export const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60";
+
+/**
+ * A shell function that runs apt-get, without its words where it works. Where somebody else's run of it has the lock of the
+ * lists or of the downloads, for which apt-get itself doesn't wait (seen on 2.6.1), that is waited for: 40 s in all.
+ */
+const patiently = [
+  `tries=0; mkdir -p -m 700 ${runFolder}`,
+  // Its words to a file: a program that it leaves behind may keep a pipe open.
+  `patiently() { until "$@" >/dev/null 2>${words}; do`,
+  `  [ $tries -lt 20 ] && grep -q 'get lock .*/\\(lists\\|archives\\)/lock' ${words} || { cat ${words} >&2; return 1; }`,
+  "  tries=$((tries+1)); sleep 2",
+  "done; }",
+];
 
 /** What is installed for itself, and not because something else needs it. */
 const roots = ["iptables", "conntrack", "socat"];
@@ -66,15 +81,16 @@ true`,
       const simulate = `${get} --simulate 2>/dev/null`;
       return [
         ...changes.map(({ id }) => context.mark(id)),
+        ...patiently,
         ...(install.length === 0
           ? []
           : [
               "mkdir -p -m 700 /etc/ds4",
               // Written down first: whatever happens in between, it is known what is ds4's to remove. Not what is only
               // upgraded, which has its former version in brackets.
-              `new=$(${simulate}) || { ${apt} update >/dev/null && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
+              `new=$(${simulate}) || { patiently env ${apt} update && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
               `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\) (.*/\\1/p'; } | sort -u >${list}.new ) && ${keepNote(`${list}.new`, list)}`,
-              `${get} >/dev/null 2>&1 || { ${apt} update >/dev/null && ${get} >/dev/null; } || fail ${quote(`apt-get can't install ${install.join(" ")}`)}`,
+              `patiently env ${get} 2>/dev/null || { patiently env ${apt} update && patiently env ${get}; } || fail ${quote(`apt-get can't install ${install.join(" ")}`)}`,
             ]),
         ...(remove.length === 0
           ? []
@@ -86,7 +102,7 @@ true`,
               `rest=$(others || :)`,
               ...leaveNeeded,
               // One that was cut off leaves dpkg to be tidied up first.
-              `if [ -n "$gone" ] && ! { ${apt} purge $gone || { dpkg --configure -a && ${apt} purge $gone; }; } >/dev/null; then fail "apt-get can't remove $gone"`,
+              `if [ -n "$gone" ] && ! { patiently env ${apt} purge $gone || { dpkg --configure -a >/dev/null && patiently env ${apt} purge $gone; }; }; then fail "apt-get can't remove $gone"`,
               `elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && ${keepNote(`${list}.new`, list)}; else rm -f ${list} ${list}.new; rmdir /etc/ds4 2>/dev/null || :; fi`,
             ]),
       ];

@@ -20,7 +20,7 @@ describe(title(shell, "Debian's packages"), () => {
     writeFileSync(log, "");
     const lines = packages.render(changes, { ...renderContext("", false, []), mark: () => ":" });
     const script = ["set -eu", `PATH=${quote(folder)}:$PATH`, 'fail() { echo "$*" >&2; exit 1; }', ...lines];
-    const { stderr, code } = runScript(shell, script.join("\n").replaceAll("/etc/ds4", folder));
+    const { stderr, code } = runScript(shell, script.join("\n").replace(/\/(etc|var\/run)\/ds4/g, folder));
     expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
     return readFileSync(log, "utf8")
       .split("\n")
@@ -50,6 +50,30 @@ esac`,
     rmSync(list, { force: true });
     run([change("iptables", false)]);
     expect(readFileSync(list, "utf8")).toBe("iptables\n");
+  });
+
+  it("are waited for where another run of apt-get has a lock that it doesn't wait for itself", () => {
+    const lock = (of: string) => `E: Could not get lock ${of}. It is held by process 4106 (apt-get)`;
+    apt(false);
+    tool("sleep", `echo "sleep $*" >>${quote(log)}`);
+    const free = readFileSync(join(folder, "apt-get"), "utf8").replace(/^.*\n/, "");
+    // The lists are there after an update only, and each lock is free at the second try.
+    tool(
+      "apt-get",
+      `case " $* " in
+*" -s "*) ;;
+*" update "*) file=${quote(join(folder, "lists"))}; said=${quote(lock("/var/lib/apt/lists/lock"))} ;;
+*" --simulate "*) [ -e ${quote(join(folder, "lists"))} ] || exit 100 ;;
+*" install "* | *" purge "*) file=${quote(join(folder, "archives"))}; said=${quote(lock("/var/cache/apt/archives/lock"))} ;;
+esac
+[ -z "\${file:-}" ] || [ -e "$file" ] || { : >"$file"; echo "$said" >&2; exit 100; }
+${free}`,
+    );
+    rmSync(list, { force: true });
+    const said = run([change("iptables", false)]);
+    expect(said).toEqual(["sleep 2", "update", "sleep 2", expect.stringMatching(/^install .* iptables$/)]);
+    rmSync(join(folder, "archives"));
+    expect(run([change("iptables", true)])).toEqual(["sleep 2", expect.stringMatching(/^purge /)]);
   });
 
   it("that ds4 installed go again, all of them", () => {
