@@ -1,4 +1,5 @@
 import type { Peer } from "../core/shell.js";
+import { contains4 } from "../inventory/addresses.js";
 import { maxServers } from "../inventory/forwards.js";
 import { type PersistBy, type Site, serversOf } from "../inventory/site.js";
 import type { EarlierRule } from "./earlier-rules.js";
@@ -77,7 +78,7 @@ export function makeDesign<Side extends HomeSide>(
       notes.push(
         `TCP port ${entrance.keepPorts.join(", ")} of ${entrance.publicIPv4} stays with the VPS, for SSH`,
       );
-  notes.push(...neighbourNotes(vps.neighbours, usedEntrances(entrances)));
+  notes.push(...otherWays(site, vps), ...neighbourNotes(vps.neighbours, usedEntrances(entrances)));
   const marking = side.earlierRules.filter(({ always }) => !always).map(({ text }) => text);
   if (marking.length > 0) {
     notes.push(
@@ -98,6 +99,21 @@ export function makeDesign<Side extends HomeSide>(
     notes,
   };
   return { design, side };
+}
+
+/** Networks by which the VPS reaches the servers without ds4: what it begins there itself goes by the tunnel, too. */
+function otherWays(site: Site, { routes }: VpsFacts): readonly string[] {
+  return serversOf(site).flatMap((server) =>
+    routes
+      .filter(
+        ({ target, device }) =>
+          device !== "" && target.includes("/") && !target.endsWith("/0") && contains4(target, server),
+      )
+      .map(
+        ({ target, device }) =>
+          `the VPS has a route to ${target} by ${device}, which holds ${server}: what the VPS itself sends there goes by the tunnel from now on, and reaches what is forwarded alone`,
+      ),
+  );
 }
 
 /** Numbers for the servers: one that is there keeps its own, so that nothing of it is made anew when others come or go. */

@@ -33,6 +33,20 @@ describe("a site without any setting", () => {
   });
 });
 
+describe("a VPS that reaches the home by a tunnel of somebody's", () => {
+  const route = (target: string, device: string) => ({ target, device, protocol: "boot", metric: 0 });
+
+  it("is told that what it sends to the server takes ds4's from now on", () => {
+    const routes = [route("default", "eth0"), route("192.168.2.0/24", "wg0"), route("192.168.0.0/16", "")];
+    expect(design({ vps: { routes } }).notes).toHaveLength(1);
+    const { notes } = design({ vps: { routes: [...routes, route("192.168.1.0/24", "wg0")] } });
+    expect(notes).toHaveLength(2);
+    expect(notes[1]).toMatch(
+      /route to 192\.168\.1\.0\/24 by wg0, which holds 192\.168\.1\.210: .* by the tunnel/,
+    );
+  });
+});
+
 describe("the public IPv4", () => {
   const private4 = {
     ...withAddresses("10.0.0.5/24", "2001:db8:1::10/64"),
