@@ -154,7 +154,8 @@ function files<W extends World>(
  */
 const networkdReload = [
   `kept=${runFolder}/kept; rm -rf "$kept"; mkdir -p -m 700 ${runFolder} "$kept"`,
-  "routes() { ip -$1 route show table all | grep -v -e 'proto kernel' -e 'proto ra' -e 'proto dhcp' || :; }",
+  // One line each, also of those with several next hops.
+  "routes() { ip -o -$1 route show table all | grep -v -e 'proto kernel' -e 'proto ra' -e 'proto dhcp' || :; }",
   'for f in 4 6; do ip -$f rule >"$kept/rule$f"; routes $f >"$kept/route$f"; done',
   "states() { stat -c '%i %z' /run/systemd/netif/links/* 2>/dev/null || :; }; states=$(states)",
   "networkctl reload",
@@ -163,9 +164,10 @@ const networkdReload = [
   "n=0; while grep -Eqs '^ADMIN_STATE=(pending|initialized|configuring)' /run/systemd/netif/links/* && [ $n -lt 20 ]; do sleep 1; n=$((n+1)); done",
   "for f in 4 6; do",
   '  ip -$f rule >"$kept/now"',
-  '  grep -vxF -f "$kept/now" "$kept/rule$f" | while IFS=: read -r p rule; do ip -$f rule add $rule priority "$p" || :; done',
+  // Of a device that isn't there, `ip` shows more than it takes.
+  '  grep -vxF -f "$kept/now" "$kept/rule$f" | sed "s/ \\[detached\\]//" | while IFS=: read -r p rule; do ip -$f rule add $rule priority "$p" || :; done',
   '  routes $f >"$kept/now"',
-  '  grep -vxF -f "$kept/now" "$kept/route$f" | while read -r route; do ip -$f route add $route || :; done',
+  '  grep -vxF -f "$kept/now" "$kept/route$f" | sed "s/[\\\\]/ /g" | while read -r route; do ip -$f route add $route || :; done',
   "done",
   'rm -r "$kept"',
 ];

@@ -249,7 +249,7 @@ Protocol=204
 { chmod 644 /etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new && { sync /etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/systemd/network/10-eth0.network.d/ds4.conf.ds4-new /etc/systemd/network/10-eth0.network.d/ds4.conf; } || fail '/etc/systemd/network/10-eth0.network.d/ds4.conf can'\''t be written'
 systemctl daemon-reload || fail "systemctl daemon-reload failed"
 kept=/var/run/ds4/kept; rm -rf "$kept"; mkdir -p -m 700 /var/run/ds4 "$kept"
-routes() { ip -$1 route show table all | grep -v -e 'proto kernel' -e 'proto ra' -e 'proto dhcp' || :; }
+routes() { ip -o -$1 route show table all | grep -v -e 'proto kernel' -e 'proto ra' -e 'proto dhcp' || :; }
 for f in 4 6; do ip -$f rule >"$kept/rule$f"; routes $f >"$kept/route$f"; done
 states() { stat -c '%i %z' /run/systemd/netif/links/* 2>/dev/null || :; }; states=$(states)
 networkctl reload
@@ -257,9 +257,9 @@ n=0; while [ "$(states)" = "$states" ] && [ $n -lt 15 ]; do sleep 0.2; n=$((n+1)
 n=0; while grep -Eqs '^ADMIN_STATE=(pending|initialized|configuring)' /run/systemd/netif/links/* && [ $n -lt 20 ]; do sleep 1; n=$((n+1)); done
 for f in 4 6; do
   ip -$f rule >"$kept/now"
-  grep -vxF -f "$kept/now" "$kept/rule$f" | while IFS=: read -r p rule; do ip -$f rule add $rule priority "$p" || :; done
+  grep -vxF -f "$kept/now" "$kept/rule$f" | sed "s/ \[detached\]//" | while IFS=: read -r p rule; do ip -$f rule add $rule priority "$p" || :; done
   routes $f >"$kept/now"
-  grep -vxF -f "$kept/now" "$kept/route$f" | while read -r route; do ip -$f route add $route || :; done
+  grep -vxF -f "$kept/now" "$kept/route$f" | sed "s/[\\]/ /g" | while read -r route; do ip -$f route add $route || :; done
 done
 rm -r "$kept"
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
