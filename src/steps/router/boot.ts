@@ -40,6 +40,8 @@ true`,
       const path = quote(id.slice(conf.length + 1));
       return [
         context.mark(id),
+        // A script that was cut off may have left it.
+        `rm -f ${made}`,
         to
           ? // A last line without its newline would swallow the new one.
             `grep -qsxF ${path} ${conf} || { ${copy} && { [ ! -s ${made} ] || [ -z "$(tail -c 1 ${made})" ] || echo; echo ${path}; } >>${made} && ${replaceBy(made, conf)}; } || fail "${conf} can't be written"`

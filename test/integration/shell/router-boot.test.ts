@@ -65,6 +65,21 @@ for (const shell of shells) {
       expect(readFileSync(conf, "utf8")).toContain("/etc/openvpn/");
     });
 
+    it("leaves nothing of a script that was cut off, whichever way that is taken back", () => {
+      writeFileSync(conf, "/etc/openvpn/\n");
+      for (const [from, to] of [
+        [desired, new Map()],
+        [new Map(), desired],
+      ] satisfies (readonly [Items, Items])[]) {
+        change(diff(read(), to));
+        writeFileSync(`${conf}.ds4-new`, "/etc/openvpn/\n");
+        // It is there already: the script ended before the new list came to its place.
+        change(diff(from, to));
+        expect(read()).toEqual(to);
+        expect(existsSync(`${conf}.ds4-new`)).toBe(false);
+      }
+    });
+
     it("makes the list where there is none, and leaves none behind", () => {
       rmSync(conf, { force: true });
       change(diff(read(), desired));

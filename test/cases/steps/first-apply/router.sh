@@ -62,10 +62,13 @@ firewall=stale
 echo '@ds4 boot ds4'
 /etc/init.d/ds4 enable || :
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/ds4/'
+rm -f /etc/sysupgrade.conf.ds4-new
 grep -qsxF /etc/ds4/ /etc/sysupgrade.conf || { { [ ! -e /etc/sysupgrade.conf ] && : >/etc/sysupgrade.conf.ds4-new || cp -p /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; } && { [ ! -s /etc/sysupgrade.conf.ds4-new ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf.ds4-new)" ] || echo; echo /etc/ds4/; } >>/etc/sysupgrade.conf.ds4-new && { sync /etc/sysupgrade.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysupgrade.conf.ds4-new /etc/sysupgrade.conf; } || fail "/etc/sysupgrade.conf can't be written"
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/init.d/ds4'
+rm -f /etc/sysupgrade.conf.ds4-new
 grep -qsxF /etc/init.d/ds4 /etc/sysupgrade.conf || { { [ ! -e /etc/sysupgrade.conf ] && : >/etc/sysupgrade.conf.ds4-new || cp -p /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; } && { [ ! -s /etc/sysupgrade.conf.ds4-new ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf.ds4-new)" ] || echo; echo /etc/init.d/ds4; } >>/etc/sysupgrade.conf.ds4-new && { sync /etc/sysupgrade.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysupgrade.conf.ds4-new /etc/sysupgrade.conf; } || fail "/etc/sysupgrade.conf can't be written"
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/rc.d/S19ds4'
+rm -f /etc/sysupgrade.conf.ds4-new
 grep -qsxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf || { { [ ! -e /etc/sysupgrade.conf ] && : >/etc/sysupgrade.conf.ds4-new || cp -p /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; } && { [ ! -s /etc/sysupgrade.conf.ds4-new ] || [ -z "$(tail -c 1 /etc/sysupgrade.conf.ds4-new)" ] || echo; echo /etc/rc.d/S19ds4; } >>/etc/sysupgrade.conf.ds4-new && { sync /etc/sysupgrade.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysupgrade.conf.ds4-new /etc/sysupgrade.conf; } || fail "/etc/sysupgrade.conf can't be written"
 echo '@ds4 tunnel wrap1'
 /etc/init.d/ds4 start

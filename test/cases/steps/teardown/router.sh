@@ -57,10 +57,13 @@ rm -f /var/run/ds4/batch
 echo '@ds4 tunnel wrap1'
 [ ! -e /sys/class/net/wrap1 ] || ip link del wrap1 2>/dev/null || :
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/rc.d/S19ds4'
+rm -f /etc/sysupgrade.conf.ds4-new
 ! grep -qsxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf || { { [ ! -e /etc/sysupgrade.conf ] && : >/etc/sysupgrade.conf.ds4-new || cp -p /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; } && { grep -vxF /etc/rc.d/S19ds4 /etc/sysupgrade.conf >/etc/sysupgrade.conf.ds4-new || [ $? -eq 1 ]; } && if [ -s /etc/sysupgrade.conf.ds4-new ]; then { sync /etc/sysupgrade.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysupgrade.conf.ds4-new /etc/sysupgrade.conf; else rm -f /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; fi; } || fail "/etc/sysupgrade.conf can't be written"
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/init.d/ds4'
+rm -f /etc/sysupgrade.conf.ds4-new
 ! grep -qsxF /etc/init.d/ds4 /etc/sysupgrade.conf || { { [ ! -e /etc/sysupgrade.conf ] && : >/etc/sysupgrade.conf.ds4-new || cp -p /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; } && { grep -vxF /etc/init.d/ds4 /etc/sysupgrade.conf >/etc/sysupgrade.conf.ds4-new || [ $? -eq 1 ]; } && if [ -s /etc/sysupgrade.conf.ds4-new ]; then { sync /etc/sysupgrade.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysupgrade.conf.ds4-new /etc/sysupgrade.conf; else rm -f /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; fi; } || fail "/etc/sysupgrade.conf can't be written"
 echo '@ds4 boot /etc/sysupgrade.conf:/etc/ds4/'
+rm -f /etc/sysupgrade.conf.ds4-new
 ! grep -qsxF /etc/ds4/ /etc/sysupgrade.conf || { { [ ! -e /etc/sysupgrade.conf ] && : >/etc/sysupgrade.conf.ds4-new || cp -p /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; } && { grep -vxF /etc/ds4/ /etc/sysupgrade.conf >/etc/sysupgrade.conf.ds4-new || [ $? -eq 1 ]; } && if [ -s /etc/sysupgrade.conf.ds4-new ]; then { sync /etc/sysupgrade.conf.ds4-new 2>/dev/null || sync; } && mv -f /etc/sysupgrade.conf.ds4-new /etc/sysupgrade.conf; else rm -f /etc/sysupgrade.conf /etc/sysupgrade.conf.ds4-new; fi; } || fail "/etc/sysupgrade.conf can't be written"
 echo '@ds4 boot ds4'
 rm -f /etc/rc.d/S19ds4
