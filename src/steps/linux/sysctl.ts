@@ -13,8 +13,12 @@ const note = [
   `[ -e ${before} ] || ( umask 077; cd ${root}; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >${before}.new; ${keepNote(`${before}.new`, before)} )`,
 ];
 
+/** Files that set sysctls at boot: sysctl.d(5), and ufw's own (`IPT_SYSCTL` in /etc/default/ufw). */
+const sysctlFiles =
+  "/etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf /etc/ufw/sysctl.conf";
+
 /** Whether somebody else has come to need forwarding: who shares an address here rewrites it, or has it in a file. ds4's rules are gone by then. */
-const needed = `{ { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qiwE 'masquerade|snat' || grep -qsE '^[[:space:]]*-?net[./]ipv4[./]ip_forward[[:space:]]*=[[:space:]]*1' /etc/sysctl.conf /etc/sysctl.d/*.conf; }`;
+const needed = `{ { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qiwE 'masquerade|snat' || grep -qsE '^[[:space:]]*-?net[./]ipv4[./](ip_forward|conf[./]all[./]forwarding)[[:space:]]*=[[:space:]]*1' ${sysctlFiles}; }`;
 
 /**
  * Forwarding of IPv4, and of IPv4 alone: with IPv6 forwarding on, the kernel would drop the default route that it

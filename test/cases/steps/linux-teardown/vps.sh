@@ -50,7 +50,7 @@ echo '@ds4 tunnel wrap1'
 echo '@ds4 address 2001:db8:1:0:203:0:113:144/128'
 ip -6 addr del 2001:db8:1:0:203:0:113:144/128 dev eth0 2>/dev/null || :
 echo '@ds4 sysctl net.ipv4.ip_forward'
-[ ! -r /etc/ds4/before/sysctl ] || { { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qiwE 'masquerade|snat' || grep -qsE '^[[:space:]]*-?net[./]ipv4[./]ip_forward[[:space:]]*=[[:space:]]*1' /etc/sysctl.conf /etc/sysctl.d/*.conf; } || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
+[ ! -r /etc/ds4/before/sysctl ] || { { iptables-save -t nat; nft -t list ruleset; } 2>/dev/null | grep -qiwE 'masquerade|snat' || grep -qsE '^[[:space:]]*-?net[./]ipv4[./](ip_forward|conf[./]all[./]forwarding)[[:space:]]*=[[:space:]]*1' /etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf /etc/ufw/sysctl.conf; } || while IFS=: read -r f v; do [ ! -w "/proc/sys/net/ipv4/$f" ] || [ "$(cat "/proc/sys/net/ipv4/$f")" = "$v" ] || echo "$v" >"/proc/sys/net/ipv4/$f"; done </etc/ds4/before/sysctl
 rm -f /etc/ds4/before/sysctl
 echo '@ds4 file /etc/systemd/system/nftables.service.d/ds4.conf'
 rm -f /etc/systemd/system/nftables.service.d/ds4.conf /etc/systemd/system/nftables.service.d/ds4.conf.ds4-new
