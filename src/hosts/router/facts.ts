@@ -64,12 +64,18 @@ export type RouterFacts = {
   readonly way?: readonly Peer[];
 };
 
-/** The router's interface in whose network an IPv4 address is. */
+/** The router's interface in whose network an IPv4 address is: as in routing, in the smallest where one holds another. */
 export function networkOf(
   { interfaces }: Pick<RouterFacts, "interfaces">,
   address: string,
 ): RouterInterface | undefined {
-  return interfaces.find(({ ipv4 }) => ipv4.some((own) => contains4(`${own.address}/${own.mask}`, address)));
+  const length = ({ ipv4 }: RouterInterface) =>
+    Math.max(
+      -1,
+      ...ipv4.filter((own) => contains4(`${own.address}/${own.mask}`, address)).map(({ mask }) => mask),
+    );
+  const [closest] = [...interfaces].sort((a, b) => length(b) - length(a));
+  return closest !== undefined && length(closest) >= 0 ? closest : undefined;
 }
 
 export const routerProbes: readonly Probe[] = [

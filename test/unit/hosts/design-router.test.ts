@@ -93,6 +93,14 @@ describe("the server", () => {
     expect(made.lanZone).toBe("dmz");
   });
 
+  it("is in the smallest of those that hold it, whatever their order", () => {
+    const vpn = routerInterface("corp", { device: "wg0", ipv4: [{ address: "192.168.250.2", mask: 16 }] });
+    const zones = [{ name: "corp", networks: ["corp"], devices: [] }, ...router.zones];
+    const made = design({ router: { interfaces: [vpn, ...router.interfaces], zones } });
+    expect(made.lanZone).toBe("lan");
+    expect(made.hairpin?.networks).toEqual(new Map([["192.168.1.210", "192.168.1.0/24"]]));
+  });
+
   it("is refused where it is in none of them, which are named", () => {
     const text = refusal({ site: siteWith({ server: "192.168.7.2" }) });
     expect(text).toContain("192.168.7.2 is in none of the router's networks (lan 192.168.1.1/24)");
