@@ -62,6 +62,11 @@ export function contains4(prefix: string, address: string): boolean {
   return new Address4(address).isInSubnet(new Address4(prefix));
 }
 
+/** Undefined where `prefix` is no IPv6 prefix or address. */
+export function contains6(prefix: string, address: string): boolean | undefined {
+  return attempt(() => new Address6(address).isInSubnet(new Address6(prefix)));
+}
+
 /** Why a canonical IPv4 address can't be a host's on the internet, or undefined when it can. */
 export function whyNotPublic4(address: string): string | undefined {
   return SPECIAL_4.find(([prefix]) => contains4(prefix, address))?.[1];

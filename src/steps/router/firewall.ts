@@ -4,6 +4,7 @@ import { suffixOf } from "../../hosts/design.js";
 import type { RouterDesign } from "../../hosts/router/design.js";
 import type { RouterFacts } from "../../hosts/router/facts.js";
 import { valuesOf } from "../../hosts/router/uci.js";
+import { contains6 } from "../../inventory/addresses.js";
 import { type PortRange, showPorts } from "../../inventory/forwards.js";
 import { protocolName, protocolNumber } from "../../inventory/protocols.js";
 import { sendersOf } from "../../inventory/site.js";
@@ -111,17 +112,25 @@ export const firewall: RouterStep = {
           {
             host: "router" as const,
             message: `the firewall zone ${design.wanZone} on the router masquerades IPv6 (masq6), the tunnel's packets too: the VPS would take them for a stranger's`,
-            hint: `leave the tunnel out, in that zone: list masq6_src '!${design.remote}/128'; or switch masq6 off`,
+            hint: `leave the tunnel out, in that zone: list masq_src '!${design.remote}/128'; or switch masq6 off`,
           },
         ]
       : []),
   ],
 };
 
-function masquerades({ firewall }: RouterFacts, { wanZone, remote }: RouterDesign): boolean {
+/** Whether fw4 masquerades the tunnel's own packets. It has `masq_src` and `masq_dest` for both families. */
+function masquerades({ firewall }: RouterFacts, { wanZone, local, remote }: RouterDesign): boolean {
   const zone = firewall.find(({ type, options }) => type === "zone" && options.name === wanZone);
   if (zone === undefined || !/^(1|on|true|yes|enabled)$/.test(String(zone.options.masq6 ?? ""))) return false;
-  return !valuesOf(zone, "masq6_src").some((source) => source.replace(/\/128$/, "") === `!${remote}`);
+  const within = (option: string, address: string) => {
+    const values = valuesOf(zone, option).filter((value) => value.includes(":"));
+    const holds = (value: string) => contains6(value.replace(/^!\s*/, ""), address) === true;
+    const named = values.filter((value) => !value.startsWith("!"));
+    if (values.some((value) => value.startsWith("!") && holds(value))) return false;
+    return named.length === 0 || named.some(holds);
+  };
+  return within("masq_src", remote) && within("masq_dest", local);
 }
 
 /** One that something still jumps to stays. */

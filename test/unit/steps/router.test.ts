@@ -269,9 +269,20 @@ describe("the firewall of a router", () => {
     expect(found("option masq '1'", "option masq6 '0'")).toEqual([]);
     expect(found("option masq6 '1'")?.[0]).toMatchObject({
       message: expect.stringContaining("masquerades IPv6 (masq6)"),
-      hint: expect.stringContaining(`masq6_src '!${local}/128'`),
+      hint: expect.stringContaining(`list masq_src '!${local}/128'`),
     });
-    expect(found("option masq6 '1'", `list masq6_src '!${local}/128'`)).toEqual([]);
+    // fw4 has no option of that name.
+    expect(found("option masq6 '1'", `list masq6_src '!${local}/128'`)).toHaveLength(1);
+    const others = ["list masq_src '!10.0.0.0/8'", "list masq_dest '!fd00::/8'", "list masq_src '2000::/3'"];
+    expect(found("option masq6 '1'", ...others)).toHaveLength(1);
+    for (const left of [
+      `list masq_src '!${local}/128'`,
+      "list masq_src '!2001:db8::/32'",
+      "option masq_src '10.0.0.0/8 fd00::/8'",
+      `list masq_dest '!${remote}'`,
+    ]) {
+      expect(found("option masq6 '1'", left), left).toEqual([]);
+    }
   });
 
   it("is none before ds4 and after it, and where fw4 isn't loaded at all", () => {
