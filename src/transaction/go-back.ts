@@ -30,16 +30,9 @@ export async function goBack(
     hostEntries(told).flatMap(([host, { shell }]) => (shell === undefined ? [] : [[host, shell]])),
   ) as Shells;
   const outcome = await goOnBack(undertaking, reached);
-  const setback = reason instanceof Setback || reason instanceof Ds4Error;
-  const hints = [
-    setback ? (reason.hint ?? "mend the cause, then run the same command again") : "please report this",
-    outcome.hint,
-  ];
-  const lines = [
-    setback ? reason.message : `ds4 itself is at fault: ${(reason as Error).stack ?? reason}`,
-    ...hostEntries(told).flatMap(([, { trouble }]) => trouble ?? []),
-    outcome.says,
-  ];
+  const { says, hint } = inShort(reason);
+  const hints = [hint, outcome.hint];
+  const lines = [says, ...hostEntries(told).flatMap(([, { trouble }]) => trouble ?? []), outcome.says];
   if (lost.length > 0) {
     const seconds = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
     const when = `at ${new Date(deadline).toLocaleTimeString()}${seconds > 0 ? ` (in ${seconds} s)` : ""}`;
@@ -57,6 +50,24 @@ export async function goBack(
     cause: outcome.cause ?? reason,
     proofs: reason instanceof Setback ? reason.proofs : [],
   });
+}
+
+/** Why it is taken back, and what to do about it. */
+function inShort(reason: unknown): { readonly says: string; readonly hint: string } {
+  // New connections may fail to several hosts at once.
+  const reasons: readonly unknown[] = reason instanceof AggregateError ? reason.errors : [reason];
+  const setbacks = reasons.filter((one) => one instanceof Setback || one instanceof Ds4Error);
+  if (setbacks.length < reasons.length) {
+    return {
+      says: `ds4 itself is at fault: ${(reason as Error).stack ?? reason}`,
+      hint: "please report this",
+    };
+  }
+  const hints = new Set(setbacks.flatMap(({ hint }) => hint ?? []));
+  return {
+    says: [...new Set(setbacks.map(({ message }) => message))].join("\n"),
+    hint: hints.size > 0 ? [...hints].join("\n") : "mend the cause, then run the same command again",
+  };
 }
 
 type Outcome = {

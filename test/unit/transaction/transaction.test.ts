@@ -20,6 +20,8 @@ type Setting = {
   readonly answers?: Partial<typeof proofs>;
   /** Whether new connections can be made. */
   readonly reconnect?: boolean;
+  /** What is thrown where not; one host's failure, if it isn't said. */
+  readonly noneReconnects?: Error;
   /** New ones for the proof, and none after it. */
   readonly reopenOnly?: boolean;
   /** The phase in which the user breaks off. */
@@ -58,7 +60,7 @@ async function change(setting: Setting = {}, command: "apply" | "teardown" = "ap
     {
       shells: hosts,
       reconnect: async () => {
-        if (!reconnect && !reopenOnly) throw lost("vps");
+        if (!reconnect && !reopenOnly) throw setting.noneReconnects ?? lost("vps");
         return hosts;
       },
       reopen: async (name) => {
@@ -276,6 +278,20 @@ describe("a change of both hosts", () => {
     const { result, told } = await change({ reconnect: false });
     expect(failed(result)).toMatchObject({ undone: true, message: expect.stringContaining("broke off") });
     expect(told).not.toContain("confirm");
+  });
+
+  it("goes back where new connections can be made to none of the hosts, and names each one's reason", async () => {
+    const refused = new ConnectError("router", "auth", "router: no key is taken", {
+      hint: "unlock the agent",
+    });
+    const { result } = await change({
+      reconnect: false,
+      noneReconnects: new AggregateError([lost("vps"), refused]),
+    });
+    expect(failed(result)).toMatchObject({ undone: true, hint: "unlock the agent" });
+    expect(failed(result).message).toBe(
+      "vps: the connection broke off\nrouter: no key is taken\nBoth hosts are back where they were.",
+    );
   });
 
   it("asks again where the answer to the confirmation got lost", async () => {
