@@ -1,6 +1,6 @@
 import chalk from "chalk";
 import { readHosts } from "../converge/read.js";
-import { armedElsewhere } from "../converge/unconfirmed.js";
+import { armedElsewhere, notWaiting } from "../converge/unconfirmed.js";
 import { undoNow } from "../core/dead-man-switch.js";
 import { Ds4Error } from "../core/errors.js";
 import { hostTitles, onHosts } from "../core/hosts.js";
@@ -29,11 +29,18 @@ export function rollback(name: string | undefined, options: CommonOptions): Prom
           hint: `'ds4 status ${site.name}' shows what is there; the README's 'Undoing it by hand' removes it`,
         });
       });
-      // Ones that this inventory doesn't name have switches of their own.
-      const notes = armedElsewhere(site, reading).map(
-        (host) =>
-          `the ${hostTitles[host]}, which isn't in ${site.file}, goes back by itself in ${first.secondsLeft} s, or at its next boot`,
-      );
+      const notes = [
+        // Ones that this inventory doesn't name have switches of their own.
+        ...armedElsewhere(site, reading).map(
+          (host) =>
+            `the ${hostTitles[host]}, which isn't in ${site.file}, goes back by itself in ${first.secondsLeft} s, or at its next boot`,
+        ),
+        // One whose confirmation came before the run's end may keep its half.
+        ...notWaiting(reading).map(
+          (host) =>
+            `the ${hostTitles[host]} had no switch any more: it is as it was before that change, or keeps it; 'ds4 status ${site.name}' shows which, 'ds4 apply ${site.name}' makes the site whole, 'ds4 teardown ${site.name}' takes all of it away`,
+        ),
+      ];
       return {
         result: "rolled-back",
         exitCode: 0,

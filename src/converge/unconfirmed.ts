@@ -53,3 +53,11 @@ export function armedElsewhere(site: Site, reading: AnyReading): readonly HostNa
   const all = hostEntries(reading).flatMap(([, { facts }]) => facts.armed?.hosts ?? []);
   return [...new Set(all)].filter((host) => !named.includes(host));
 }
+
+/** Hosts of a change that waits on others alone: their half of it was confirmed, undone, or never begun. */
+export function notWaiting(reading: AnyReading): readonly HostName[] {
+  const all = hostEntries(reading).flatMap(([, { facts }]) => facts.armed?.hosts ?? []);
+  return hostEntries(reading).flatMap(([host, { facts }]) =>
+    facts.armed === undefined && all.includes(host) ? [host] : [],
+  );
+}

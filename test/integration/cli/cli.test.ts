@@ -432,6 +432,18 @@ describe("ds4 confirm", () => {
   });
 });
 
+it("ds4 rollback says that a host which waits no longer may keep its half of the change", async () => {
+  let undone = false;
+  const { args } = await serveSite(folder, "in-sync", {}, (script, stdout, host) => {
+    undone ||= script.includes("/var/run/ds4/undo.log");
+    return host === "vps" || undone ? stdout : withSwitch(stdout, "0123abcd");
+  });
+  const { stdout, code } = await ds4("rollback", ...args);
+  expect(code).toBe(0);
+  expect(stdout).toContain("router went back to how things were");
+  expect(stdout).toMatch(/the VPS had no switch any more: it is as it was before that change, or keeps it/);
+});
+
 it("a confirmation has no more time than its run's lock has left of it", async () => {
   let asked = 0;
   const { args } = await serveSite(folder, "in-sync", { confirm: () => ({ code: 3 }) }, (script, stdout) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AnyReading } from "../../../src/converge/read.js";
-import { armedElsewhere, armedOnAll } from "../../../src/converge/unconfirmed.js";
+import { armedElsewhere, armedOnAll, notWaiting } from "../../../src/converge/unconfirmed.js";
 import type { Armed } from "../../../src/core/dead-man-switch.js";
 import { Ds4Error } from "../../../src/core/errors.js";
 import { home, linuxSite, vps } from "../world.js";
@@ -45,5 +45,10 @@ describe("a change that waits to be confirmed", () => {
     );
     expect(armedElsewhere(linuxSite, moved)).toEqual(["router"]);
     expect(armedElsewhere(linuxSite, waiting(armed))).toEqual([]);
+  });
+
+  it("may be one of a host that waits no longer", () => {
+    expect(notWaiting({ ...waiting(armed), vps: waiting().vps })).toEqual(["vps"]);
+    for (const reading of [waiting(armed), waiting()]) expect(notWaiting(reading)).toEqual([]);
   });
 });
