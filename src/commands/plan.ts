@@ -1,6 +1,7 @@
 import chalk from "chalk";
 import { checkCutOff } from "../converge/cut-off.js";
 import { aimFor, changeScripts, countChanges } from "../converge/plan-site.js";
+import { checkUnconfirmed } from "../converge/unconfirmed.js";
 import { describePlan } from "../report/human.js";
 import { measured } from "./measured.js";
 import { howMany, listChanges, listDesign, runCommand } from "./run.js";
@@ -13,6 +14,8 @@ export function plan(
 ): Promise<0 | 1 | 2> {
   return runCommand("plan", name, options, (site, progress) =>
     withHosts(site, options, progress, 1, async ({ shells, reading: first }) => {
+      // What the hosts are until they go back is nothing to plan upon.
+      checkUnconfirmed(site, first);
       const reading = await measured(site, shells, first, progress);
       const { target, plan: changes, design } = aimFor(site, reading);
       checkCutOff(reading, target);

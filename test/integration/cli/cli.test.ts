@@ -432,6 +432,13 @@ describe("ds4 confirm", () => {
   });
 });
 
+it("ds4 plan doesn't say that nothing is to do where a change waits to be confirmed", async () => {
+  const { args } = await serveSite(folder, "in-sync", {}, (_, stdout) => withSwitch(stdout, "0123abcd"));
+  const { stdout, stderr, code } = await ds4("plan", ...args);
+  expect({ stdout, code }).toEqual({ stdout: "", code: 1 });
+  expect(stderr).toMatch(/by me@laptop .* is not confirmed on the VPS, which goes back by itself in 100 s/);
+});
+
 it("ds4 rollback says that a host which waits no longer may keep its half of the change", async () => {
   let undone = false;
   const { args } = await serveSite(folder, "in-sync", {}, (script, stdout, host) => {
