@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -176,6 +176,53 @@ require("node:module").syncBuiltinESMExports();`,
     expect(stderr).toMatch(/^error: inventory\/bad\.yaml:5:9: server: .*300\.1\.2\.3/m);
     expect(stderr).toMatch(/^error: inventory\/bad\.yaml:6:1: .*"tunel"\n {2}→ Did you mean tunnel\?/m);
     expect(stderr).not.toContain("    at ");
+  });
+
+  it("opens no connection to the hosts of a wrong inventory", async ({ expect }) => {
+    let connections = 0;
+    const host = createServer((socket) => {
+      connections++;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
+    const { port } = host.address() as AddressInfo;
+    const ssh = `ssh: "ssh://root@127.0.0.1:${port}"`;
+    mkdirSync(join(folder, "listening"));
+    const write = (name: string, server: string) =>
+      writeFileSync(
+        join(folder, "listening", `${name}.yaml`),
+        `vps: { ${ssh} }\nrouter: { ssh: "ssh://root@localhost:${port}" }\nserver: ${server}\n`,
+      );
+    write("right", "192.168.1.210");
+    write("wrong", "224.0.0.1");
+    for (const command of ["apply", "status", "plan", "teardown", "bench"]) {
+      const { code, stderr } = await ds4(command, "wrong", "-i", "listening");
+      expect({ code, stderr }).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(".yaml:3:9: server:"),
+      });
+      expect(connections).toBe(0);
+    }
+    // With a right one, it does.
+    await ds4("status", "right", "-i", "listening");
+    expect(connections).toBeGreaterThan(0);
+    host.close();
+  });
+
+  it("explains each command and option in README.md, too", async ({ expect }) => {
+    const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+    const { stdout } = await ds4("--help");
+    const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name = ""]) => name);
+    expect(commands).toContain("apply");
+    for (const command of commands) {
+      expect(readme).toContain(`| \`ds4 ${command} [site]\``);
+      const help = (await ds4(command, "--help")).stdout;
+      const options = [...help.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, option]) => option);
+      expect(options).toContain("--json");
+      for (const option of options.filter((one) => one !== "--help")) {
+        expect(readme, command).toMatch(new RegExp(`\`[^\`]*${option}\\b`));
+      }
+    }
   });
 
   it("says the same as JSON, on standard output", async ({ expect }) => {

@@ -14,7 +14,14 @@ export type Kind = keyof typeof kinds;
 
 /** How a script of a kind ends on the host; as a function, it sees how often that kind was run before. */
 export type Behaviour = Partial<
-  Record<Kind, (times: number) => Partial<RunResult> & { readonly lines?: readonly string[] }>
+  Record<
+    Kind,
+    (times: number) => Partial<RunResult> & {
+      readonly lines?: readonly string[];
+      /** Whether it ends well and leaves everything as it is. */
+      readonly inVain?: boolean;
+    }
+  >
 >;
 
 const recorded = (name: string) => readFileSync(new URL(`../proof/${name}.txt`, import.meta.url), "utf8");
@@ -50,13 +57,13 @@ export function fakeHost(
       const times = host.ran.filter((one) => one === kind).length;
       host.ran.push(kind);
       host.scripts.push(script);
-      const { lines = [], ...end } = behaviour[kind]?.(times) ?? {};
+      const { lines = [], inVain = false, ...end } = behaviour[kind]?.(times) ?? {};
       for (const line of lines) options.onLine?.(line);
       const result = { stdout: "", stderr: "", code: 0, ...end };
       // What is confirmed has no switch any more: only a change leads back. One that comes too late is back already.
       if (kind === "confirm") confirmed = result.code === 0;
       if (kind === "confirm" && result.code === 3) host.state = before;
-      if (result.code === 0 && kind === "change") host.state = confirmed ? before : after;
+      if (result.code === 0 && kind === "change" && !inVain) host.state = confirmed ? before : after;
       if (result.code === 0 && kind === "undo" && !confirmed) host.state = before;
       if (result.code === 0 && kind === "arm" && end.stdout === undefined) result.stdout = proofs.connections;
       if (kind !== "read" || end.code !== undefined) return result;

@@ -176,14 +176,24 @@ describe("a change of both hosts", () => {
     expect(hosts.router.ran).toEqual(["arm", "change", "undo", "read"]);
   });
 
-  it("goes back when it isn't as wanted afterwards", async () => {
-    const { result } = await change({ router: { change: () => ({ code: 0 }), read: () => ({}) } });
-    expect((result as unknown[]).length).toBeGreaterThan(3);
-    const half = await change({
-      router: { change: () => ({ code: 0, lines: [] }) },
-      answers: { visitor: "missing tc" },
-    });
-    expect(failed(half.result).message).toMatch(/not proved: path: no visitor could be made on the VPS: tc/);
+  it.each(["vps", "router"] as const)(
+    "goes back when the %s isn't as wanted afterwards, whatever its script said and the packets prove",
+    async (host) => {
+      const { result, hosts } = await change({ [host]: { change: () => ({ code: 0, inVain: true }) } });
+      const { message, undone } = failed(result);
+      expect(message).toMatch(new RegExp(`still not as wanted.*${host === "vps" ? "chains" : "uci"}`));
+      expect(message).toContain("Both hosts are back where they were.");
+      expect(undone).toBe(true);
+      for (const { ran } of Object.values(hosts)) {
+        expect(ran).toContain("undo");
+        expect(ran).not.toContain("confirm");
+      }
+    },
+  );
+
+  it("goes back when no visitor can be made", async () => {
+    const { result } = await change({ answers: { visitor: "missing tc" } });
+    expect(failed(result).message).toMatch(/not proved: path: no visitor could be made on the VPS: tc/);
   });
 
   it.each([
