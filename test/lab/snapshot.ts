@@ -45,7 +45,7 @@ export function routerSnapshot(): Promise<string> {
     `exec 2>/dev/null
 echo '# links'; ip link | grep -v '^ ' | sed 's/^[0-9]*: //' | grep -v '^ip6tnl0'
 echo '# addresses'; ip -o addr | sed 's/^[0-9]*: //; s/valid_lft.*//' | grep -v '^ds-wan .*fe80'
-echo '# routes'; for t in main 42 local; do ip route show table $t; done; ip -6 route | sort
+echo '# routes'; for t in main 42 local; do ip route show table $t; done; ip -6 route | sed 's/ expires [0-9]*sec//' | sort
 echo '# rules'; ip rule; ip -6 rule
 echo '# sysctls'; sysctl -a | grep -v -e ip6tnl0 -e random -e nf_conntrack -e 'fs\\.' -e 'kernel\\.' -e stat_refresh -e '\\.base_reachable' -e 'net\\.netfilter' -e 'net.ipv4.tcp_' -e 'vm\\.' | sort
 echo '# uci'; uci export

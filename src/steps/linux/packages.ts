@@ -20,7 +20,7 @@ export const apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::
 const patiently = [
   `tries=0; mkdir -p -m 700 ${runFolder}`,
   // Its words to a file: a program that it leaves behind may keep a pipe open.
-  `patiently() { until "$@" >/dev/null 2>${words}; do`,
+  `patiently() { until ${apt} "$@" >/dev/null 2>${words}; do`,
   `  [ $tries -lt 20 ] && grep -q 'get lock .*/\\(lists\\|archives\\)/lock' ${words} || { cat ${words} >&2; return 1; }`,
   "  tries=$((tries+1)); sleep 2",
   "done; }",
@@ -77,8 +77,8 @@ true`,
     render: (changes, context) => {
       const install = wanted(changes).map(({ id }) => quote(id));
       const remove = unwanted(changes).map(({ id }) => quote(id));
-      const get = `${apt} install --no-install-recommends ${install.join(" ")}`;
-      const simulate = `${get} --simulate 2>/dev/null`;
+      const get = `install --no-install-recommends ${install.join(" ")}`;
+      const simulate = `${apt} ${get} --simulate 2>/dev/null`;
       return [
         ...changes.map(({ id }) => context.mark(id)),
         ...patiently,
@@ -88,9 +88,9 @@ true`,
               "mkdir -p -m 700 /etc/ds4",
               // Written down first: whatever happens in between, it is known what is ds4's to remove. Not what is only
               // upgraded, which has its former version in brackets.
-              `new=$(${simulate}) || { patiently env ${apt} update && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
+              `new=$(${simulate}) || { patiently update && new=$(${simulate}); } || fail "apt-get can't install what is missing"`,
               `( umask 077; { [ ! -r ${list} ] || cat ${list}; echo "$new" | sed -n 's/^Inst \\([^ ]*\\) (.*/\\1/p'; } | sort -u >${list}.new ) && ${keepNote(`${list}.new`, list)}`,
-              `patiently env ${get} 2>/dev/null || { patiently env ${apt} update && patiently env ${get}; } || fail ${quote(`apt-get can't install ${install.join(" ")}`)}`,
+              `patiently ${get} 2>/dev/null || { patiently update && patiently ${get}; } || fail ${quote(`apt-get can't install ${install.join(" ")}`)}`,
             ]),
         ...(remove.length === 0
           ? []
@@ -102,7 +102,7 @@ true`,
               `rest=$(others || :)`,
               ...leaveNeeded,
               // One that was cut off leaves dpkg to be tidied up first.
-              `if [ -n "$gone" ] && ! { patiently env ${apt} purge $gone || { dpkg --configure -a >/dev/null && patiently env ${apt} purge $gone; }; }; then fail "apt-get can't remove $gone"`,
+              `if [ -n "$gone" ] && ! { patiently purge $gone || { dpkg --configure -a >/dev/null && patiently purge $gone; }; }; then fail "apt-get can't remove $gone"`,
               `elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >${list}.new ) && ${keepNote(`${list}.new`, list)}; else rm -f ${list} ${list}.new; rmdir /etc/ds4 2>/dev/null || :; fi`,
             ]),
       ];

@@ -56,14 +56,14 @@ echo '@ds4 file /etc/network/if-up.d/ds4'
 rm -f /etc/network/if-up.d/ds4 /etc/network/if-up.d/ds4.ds4-new
 echo '@ds4 package socat'
 tries=0; mkdir -p -m 700 /var/run/ds4
-patiently() { until "$@" >/dev/null 2>/var/run/ds4/apt; do
+patiently() { until DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 "$@" >/dev/null 2>/var/run/ds4/apt; do
   [ $tries -lt 20 ] && grep -q 'get lock .*/\(lists\|archives\)/lock' /var/run/ds4/apt || { cat /var/run/ds4/apt >&2; return 1; }
   tries=$((tries+1)); sleep 2
 done; }
 mkdir -p -m 700 /etc/ds4
-new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null) || { patiently env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update && new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null); } || fail "apt-get can't install what is missing"
+new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null) || { patiently update && new=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat --simulate 2>/dev/null); } || fail "apt-get can't install what is missing"
 ( umask 077; { [ ! -r /etc/ds4/packages ] || cat /etc/ds4/packages; echo "$new" | sed -n 's/^Inst \([^ ]*\) (.*/\1/p'; } | sort -u >/etc/ds4/packages.new ) && { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"
-patiently env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat 2>/dev/null || { patiently env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 update && patiently env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends socat; } || fail 'apt-get can'\''t install socat'
+patiently install --no-install-recommends socat 2>/dev/null || { patiently update && patiently install --no-install-recommends socat; } || fail 'apt-get can'\''t install socat'
 [ -e /etc/ds4/before/nft ] || ! command -v nft >/dev/null || (
   mkdir -p -m 700 /etc/ds4 /etc/ds4/before
   umask 077

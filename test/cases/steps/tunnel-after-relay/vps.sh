@@ -41,7 +41,7 @@ systemctl daemon-reload || fail "systemctl daemon-reload failed"
 systemctl reset-failed ds4-relay-udp-9000.service ds4-relay-tcp-8080.service ds4-relay-tcp-80.service 2>/dev/null || :
 echo '@ds4 package socat'
 tries=0; mkdir -p -m 700 /var/run/ds4
-patiently() { until "$@" >/dev/null 2>/var/run/ds4/apt; do
+patiently() { until DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 "$@" >/dev/null 2>/var/run/ds4/apt; do
   [ $tries -lt 20 ] && grep -q 'get lock .*/\(lists\|archives\)/lock' /var/run/ds4/apt || { cat /var/run/ds4/apt >&2; return 1; }
   tries=$((tries+1)); sleep 2
 done; }
@@ -53,7 +53,7 @@ held=" $(apt-mark showhold | tr '\n' ' ')"; free=; for p in $gone; do case $held
 all=$gone; takes() { apt-get -q -s purge "$@" 2>/dev/null | sed -nE 's/^(Purg|Remv) ([^ ]*).*/\2/p'; }
 alone() { ! takes "$@" | grep -vxF "$(printf '%s\n' $all)" | grep -q .; }
 alone $all || { gone=; for p in $all; do if alone "$p"; then gone="$gone $p"; else apt-mark auto "$p" >/dev/null 2>&1 || :; fi; done; }
-if [ -n "$gone" ] && ! { patiently env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone || { dpkg --configure -a >/dev/null && patiently env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 purge $gone; }; }; then fail "apt-get can't remove $gone"
+if [ -n "$gone" ] && ! { patiently purge $gone || { dpkg --configure -a >/dev/null && patiently purge $gone; }; }; then fail "apt-get can't remove $gone"
 elif [ -n "$rest" ]; then ( umask 077; echo "$rest" >/etc/ds4/packages.new ) && { { sync /etc/ds4/packages.new 2>/dev/null || sync; } && mv -f /etc/ds4/packages.new /etc/ds4/packages && { sync /etc/ds4/packages 2>/dev/null || sync; }; } || fail /etc/ds4/packages" can't be written"; else rm -f /etc/ds4/packages /etc/ds4/packages.new; rmdir /etc/ds4 2>/dev/null || :; fi
 mkdir -p -m 700 /etc/ds4 /etc/ds4/before
 [ -e /etc/ds4/before/sysctl ] || ( umask 077; cd /proc/sys/net/ipv4; grep . ip_forward conf/*/forwarding conf/all/accept_redirects >/etc/ds4/before/sysctl.new; { { sync /etc/ds4/before/sysctl.new 2>/dev/null || sync; } && mv -f /etc/ds4/before/sysctl.new /etc/ds4/before/sysctl && { sync /etc/ds4/before/sysctl 2>/dev/null || sync; }; } || fail /etc/ds4/before/sysctl" can't be written" )
